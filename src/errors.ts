@@ -1,0 +1,45 @@
+/**
+ * Every error this package raises on purpose. The message reads `<area>: what happened, with its numbers. What to do`,
+ * where the area is the room or the option the reader has to look at.
+ */
+export class Seq2SeqError extends Error {
+  override readonly name = 'Seq2SeqError';
+  readonly area: string;
+
+  constructor(area: string, message: string, options?: ErrorOptions) {
+    super(`${area}: ${message}`, options);
+    this.area = area;
+  }
+}
+
+/** Throws a {@link Seq2SeqError}; usable where an expression is wanted (`value ?? fail(…)`). */
+export function fail(area: string, message: string, cause?: unknown): never {
+  throw new Seq2SeqError(area, message, cause === undefined ? undefined : { cause });
+}
+
+/** The candidate closest to `name` by edit distance, if any is close enough to be what was meant. */
+export function nearest(name: string, candidates: Iterable<string>): string | undefined {
+  let best: string | undefined;
+  let bestDistance = Math.max(2, Math.floor(name.length / 2)) + 1;
+  for (const candidate of candidates) {
+    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
+    if (distance < bestDistance) {
+      best = candidate;
+      bestDistance = distance;
+    }
+  }
+  return best;
+}
+
+function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const current = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substitution = previous[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      current.push(Math.min(substitution, previous[j]! + 1, current[j - 1]! + 1));
+    }
+    previous = current;
+  }
+  return previous[b.length]!;
+}
