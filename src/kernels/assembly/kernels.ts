@@ -1,0 +1,84 @@
+// Compiled by AssemblyScript to WebAssembly SIMD; see scripts/build-kernels.mjs. Pointers are byte offsets into the shared
+// memory of one slab; counts are elements. Arrays start on 16 bytes and are padded to a multiple of 16 bytes, so the last
+// vector may run into padding but never into a neighbour.
+
+/**
+ * AdamW with decoupled decay (Loshchilov & Hutter 2019), in PyTorch's order of operations:
+ * p ← p·decay; m ← β₁m + (1−β₁)g; v ← β₂v + (1−β₂)g²; p ← p − stepSize·m / (√v·inverseBias + ε).
+ */
+export function adamw(
+  p: usize, g: usize, m: usize, v: usize, count: usize,
+  gradientScale: f32, beta1: f32, beta2: f32, decay: f32, stepSize: f32, inverseBias: f32, epsilon: f32,
+): void {
+  const b1 = f32x4.splat(beta1);
+  const b2 = f32x4.splat(beta2);
+  const c1 = f32x4.splat(1 - beta1);
+  const c2 = f32x4.splat(1 - beta2);
+  const scale = f32x4.splat(gradientScale);
+  const keep = f32x4.splat(decay);
+  const step = f32x4.splat(stepSize);
+  const bias = f32x4.splat(inverseBias);
+  const eps = f32x4.splat(epsilon);
+  const end = count * 4;
+  for (let i: usize = 0; i < end; i += 16) {
+    const gi = f32x4.mul(v128.load(g + i), scale);
+    const mi = f32x4.add(f32x4.mul(v128.load(m + i), b1), f32x4.mul(gi, c1));
+    const vi = f32x4.add(f32x4.mul(v128.load(v + i), b2), f32x4.mul(f32x4.mul(gi, gi), c2));
+    v128.store(m + i, mi);
+    v128.store(v + i, vi);
+    const denominator = f32x4.add(f32x4.mul(f32x4.sqrt(vi), bias), eps);
+    const update = f32x4.div(f32x4.mul(mi, step), denominator);
+    v128.store(p + i, f32x4.sub(f32x4.mul(v128.load(p + i), keep), update));
+  }
+}
+
+/** Σ x², summed in double precision. */
+export function sumOfSquares(x: usize, count: usize): f64 {
+  let low = f64x2.splat(0);
+  let high = f64x2.splat(0);
+  const vectors = count & ~3;
+  for (let i: usize = 0; i < vectors; i += 4) {
+    const xi = v128.load(x + i * 4);
+    const a = f64x2.promote_low_f32x4(xi);
+    const b = f64x2.promote_low_f32x4(i8x16.shuffle(xi, xi, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15));
+    low = f64x2.add(low, f64x2.mul(a, a));
+    high = f64x2.add(high, f64x2.mul(b, b));
+  }
+  const total = f64x2.add(low, high);
+  let sum = f64x2.extract_lane(total, 0) + f64x2.extract_lane(total, 1);
+  for (let i = vectors; i < count; i++) {
+    const xi = <f64>load<f32>(x + i * 4);
+    sum += xi * xi;
+  }
+  return sum;
+}
+
+// @ts-ignore: decorator
+@inline
+function mix(x: v128): v128 {
+  x = i32x4.mul(v128.xor(x, i32x4.shr_u(x, 16)), i32x4.splat(0x7feb352d));
+  x = i32x4.mul(v128.xor(x, i32x4.shr_u(x, 15)), i32x4.splat(<i32>0x846ca68b));
+  return v128.xor(x, i32x4.shr_u(x, 16));
+}
+
+/**
+ * A dropout mask: byte i is 1 with probability 1 − threshold/65536, else 0, as a function of (key, counter + i/2) alone.
+ * Each 32-bit counter is hashed twice (the integer mixer "lowbias32"), keyed in between, and yields two 16-bit numbers.
+ * The count is rounded up to 16.
+ */
+export function dropoutMask(mask: usize, count: usize, key1: i32, key2: i32, counter: i32, threshold: i32): void {
+  const k1 = i32x4.splat(key1);
+  const k2 = i32x4.splat(key2);
+  const limit = i16x8.splat(<i16>threshold);
+  const one = i8x16.splat(1);
+  const four = i32x4.splat(4);
+  let c = i32x4.add(i32x4.splat(counter), i32x4(0, 1, 2, 3));
+  for (let i: usize = 0; i < count; i += 16) {
+    const a = mix(v128.xor(mix(i32x4.add(c, k1)), k2));
+    c = i32x4.add(c, four);
+    const b = mix(v128.xor(mix(i32x4.add(c, k1)), k2));
+    c = i32x4.add(c, four);
+    const kept = i8x16.narrow_i16x8_s(i16x8.ge_u(a, limit), i16x8.ge_u(b, limit));
+    v128.store(mask + i, v128.and(kept, one));
+  }
+}
