@@ -1,0 +1,121 @@
+import {
+  add,
+  type Dim,
+  input,
+  matmul,
+  packRows,
+  product,
+  reshape,
+  softmax,
+  transpose,
+  unpackRows,
+  type Value,
+  writeRows,
+} from '../graph/index.js';
+import type { Builder } from './builder.js';
+import { causalBias, type PackedLayout, sourceBias } from './packing.js';
+
+/** Rows [tokens, heads·size] as [batch, heads, length, size]. */
+export function splitHeads(x: Value, heads: number, { batch, length, padIndex, packIndex }: PackedLayout): Value {
+  const size = (x.shape[1] as number) / heads;
+  const rectangle = reshape(unpackRows(x, padIndex, packIndex), [batch, length, heads, size]);
+  return transpose(rectangle, [0, 2, 1, 3]);
+}
+
+/** [batch, heads, length, size] as rows [tokens, heads·size]; the inverse of {@link splitHeads}. */
+export function mergeHeads(x: Value, { padIndex, packIndex }: PackedLayout): Value {
+  const [batch, heads, length, size] = x.shape as [Dim, number, Dim, number];
+  const rectangle = reshape(transpose(x, [0, 2, 1, 3]), [product([batch, length]), heads * size]);
+  return packRows(rectangle, packIndex, padIndex);
+}
+
+/** softmax(q·kᵀ/√size + bias)·v over [batch, heads, length, size], with dropout on the probabilities. */
+export function scaledDotProductAttention(
+  m: Builder,
+  q: Value,
+  k: Value,
+  v: Value,
+  bias: Value,
+  dropoutRate: number,
+): Value {
+  const scale = 1 / Math.sqrt(q.shape[3] as number);
+  const scores = add(matmul(q, k, { transposeB: true, scale }), bias);
+  return matmul(m.dropout(softmax(scores), dropoutRate, 'attention_dropout'), v);
+}
+
+/** Where a decoder's attention finds earlier positions and the encoder's output: in the batch itself, or in a cache. */
+export interface DecoderAttention {
+  /** q, k, v as rows [tokens, heads·size] of this call's positions; the attended values as rows. */
+  self(m: Builder, layer: number, q: Value, k: Value, v: Value): Value;
+  /** q as rows; keys and values of the encoder's output are projected on first use or come from the cache. */
+  cross(m: Builder, layer: number, q: Value, project: () => { k: Value; v: Value }): Value;
+}
+
+export interface AttentionShape {
+  readonly heads: number;
+  readonly dropout: number;
+}
+
+/** Attention over whole packed targets, as in training: a position sees itself and what is before it. */
+export function packedDecoderAttention(
+  { heads, dropout }: AttentionShape,
+  source: { readonly layout: PackedLayout; readonly bias: Value },
+  target: PackedLayout,
+): DecoderAttention {
+  const causal = causalBias();
+  return {
+    self(m, _, q, k, v) {
+      const [qh, kh, vh] = [q, k, v].map((x) => splitHeads(x, heads, target)) as [Value, Value, Value];
+      return mergeHeads(scaledDotProductAttention(m, qh, kh, vh, causal, dropout), target);
+    },
+    cross(m, _, q, project) {
+      const { k, v } = project();
+      const qh = splitHeads(q, heads, target);
+      const [kh, vh] = [k, v].map((x) => splitHeads(x, heads, source.layout)) as [Value, Value];
+      return mergeHeads(scaledDotProductAttention(m, qh, kh, vh, source.bias, dropout), target);
+    },
+  };
+}
+
+/** What one decoding step writes back: the caches of every layer, in place. */
+export interface StepCaches {
+  readonly attention: DecoderAttention;
+  /** `self.keys.0` … → the cache with this step's rows written. */
+  readonly outputs: Record<string, Value>;
+}
+
+/**
+ * Attention of one decoding step. Rows are [batch·beams]; beams are the length axis of the query. The self-attention cache
+ * [batch, heads, slots, size] holds every beam of every earlier position in a slot of its own and is never reordered:
+ * `step.bias` [batch, 1, beams, slots] says which slots are a beam's ancestors. Cross-attention keys are kept once for all beams.
+ */
+export function cachedDecoderAttention({ heads }: AttentionShape, size: number): StepCaches {
+  const cacheShape = ['batch', heads, 'slots', size];
+  const crossShape = ['batch', heads, 'sourceLength', size];
+  const bias = input('step.bias', 'float32', ['batch', 1, 'beams', 'slots']);
+  const slotIndex = input('step.slotIndex', 'int64', ['batch', heads, 'beams', 3]);
+  const padding = sourceBias();
+  const outputs: Record<string, Value> = {};
+  const split = (x: Value) => transpose(reshape(x, ['batch', 'beams', heads, size]), [0, 2, 1, 3]);
+  const merge = (x: Value) => reshape(transpose(x, [0, 2, 1, 3]), ['batch*beams', heads * size]);
+  const write = (name: string, rows: Value) => {
+    const written = writeRows(input(name, 'float32', cacheShape), slotIndex, rows);
+    outputs[`${name}.written`] = written;
+    return written;
+  };
+  return {
+    outputs,
+    attention: {
+      self(m, layer, q, k, v) {
+        const keys = write(`self.keys.${layer}`, split(k));
+        const values = write(`self.values.${layer}`, split(v));
+        return merge(scaledDotProductAttention(m, split(q), keys, values, bias, 0));
+      },
+      cross(m, layer, q) {
+        const keys = input(`cross.keys.${layer}`, 'float32', crossShape);
+        const values = input(`cross.values.${layer}`, 'float32', crossShape);
+        return merge(scaledDotProductAttention(m, split(q), keys, values, padding, 0));
+      },
+    },
+  };
+}

@@ -1,0 +1,124 @@
+import { fail } from '../errors.js';
+import { dropout, input, layerNorm, linear, parameter, type Shape, type Value, within } from '../graph/index.js';
+
+/** How a fresh weight is drawn. */
+export type Initialization =
+  | { readonly kind: 'zeros' }
+  | { readonly kind: 'ones' }
+  /** Normal with mean 0; `zeroRow` is the padding token's embedding. */
+  | { readonly kind: 'normal'; readonly std: number; readonly zeroRow?: number };
+
+/** One array of a model, under the name it has in a Hugging Face checkpoint. */
+export interface ParameterSpec {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly initialization: Initialization;
+  /** Names under which checkpoints carry the same array. */
+  readonly aliases?: readonly string[];
+  /** Kept with the model but not trained. */
+  readonly buffer?: boolean;
+  /** May be missing in a checkpoint. */
+  readonly optional?: boolean;
+}
+
+/** A place in the model where elements are dropped in training; its mask is an input of the program. */
+export interface DropoutSite {
+  /** The name of the mask among the program's inputs. */
+  readonly input: string;
+  readonly shape: Shape;
+  readonly rate: number;
+}
+
+interface BuilderState {
+  readonly parameters: ReadonlyMap<string, ParameterSpec>;
+  readonly used: Map<string, Value>;
+  readonly isZero: (name: string) => boolean;
+  /** Present while building for training. */
+  readonly dropoutSites: DropoutSite[] | undefined;
+}
+
+export interface BuilderOptions {
+  parameters: Iterable<ParameterSpec>;
+  /** True builds with dropout, whose masks become inputs. */
+  training: boolean;
+  /** Tells arrays that hold only zeros, so that terms with them can be left out. */
+  isZero?: (name: string) => boolean;
+}
+
+/**
+ * What a model author writes a forward pass with: layers by the names their weights have in the checkpoint.
+ * `m.at('encoder.layers.0')` is the same builder with that prefix.
+ */
+export class Builder {
+  readonly #state: BuilderState;
+  readonly #prefix: string;
+
+  private constructor(state: BuilderState, prefix: string) {
+    this.#state = state;
+    this.#prefix = prefix;
+  }
+
+  static create({ parameters, training, isZero = () => false }: BuilderOptions): Builder {
+    const specs = new Map([...parameters].map((spec) => [spec.name, spec]));
+    return new Builder({ parameters: specs, used: new Map(), isZero, dropoutSites: training ? [] : undefined }, '');
+  }
+
+  at(name: string): Builder {
+    return new Builder(this.#state, this.#path(name));
+  }
+
+  /** Runs `build` with this part of the model named in errors. */
+  within<T>(name: string, build: (m: Builder) => T): T {
+    return within(name, () => build(this.at(name)));
+  }
+
+  /** All dropout sites of the graph built so far; none outside training. */
+  get dropoutSites(): readonly DropoutSite[] {
+    return this.#state.dropoutSites ?? [];
+  }
+
+  /** The weights used so far that are to be trained. */
+  get trainable(): Value[] {
+    return [...this.#state.used]
+      .filter(([name]) => !this.#state.parameters.get(name)!.buffer)
+      .map(([, value]) => value);
+  }
+
+  parameter(name: string): Value {
+    const path = this.#path(name);
+    let value = this.#state.used.get(path);
+    if (!value) {
+      const spec = this.#state.parameters.get(path) ?? fail('model', `there is no weight "${path}".`);
+      value = parameter(path, spec.shape);
+      this.#state.used.set(path, value);
+    }
+    return value;
+  }
+
+  isZero(name: string): boolean {
+    return this.#state.isZero(this.#path(name));
+  }
+
+  /** x·Wᵀ + b */
+  linear(x: Value, name: string): Value {
+    const bias = this.#state.parameters.has(this.#path(`${name}.bias`)) ? this.parameter(`${name}.bias`) : undefined;
+    return linear(x, this.parameter(`${name}.weight`), bias);
+  }
+
+  layerNorm(x: Value, name: string, epsilon: number): Value {
+    return layerNorm(x, this.parameter(`${name}.weight`), this.parameter(`${name}.bias`), epsilon);
+  }
+
+  /** Dropout at a named place: the identity outside training. */
+  dropout(x: Value, rate: number, name: string): Value {
+    const { dropoutSites } = this.#state;
+    if (!dropoutSites || rate === 0) return x;
+    const site = { input: `dropout:${this.#path(name)}`, shape: x.shape, rate };
+    dropoutSites.push(site);
+    return dropout(x, input(site.input, 'uint8', x.shape), rate);
+  }
+
+  #path(name: string): string {
+    return this.#prefix === '' ? name : `${this.#prefix}.${name}`;
+  }
+}

@@ -1,0 +1,53 @@
+import {
+  add,
+  concat,
+  gather,
+  linearLogSumExp,
+  logSumExp,
+  multiply,
+  parameterRows,
+  reshape,
+  slice,
+  subtract,
+  sum,
+  type Value,
+} from '../graph/index.js';
+import type { Seq2SeqArchitecture } from './architecture.js';
+import type { Builder } from './builder.js';
+
+/**
+ * Rows of the vocabulary projected at a time. A piece of the weight, its logits and its gradient then stay small enough for
+ * the matrix products to run at full speed, and the gradient of each piece lands in its own part of the weight's gradient.
+ */
+const VOCABULARY_CHUNK = 4096;
+
+/**
+ * Cross-entropy of the vocabulary projection, Σ weight·(log Σ exp(logits) − logit of the label), as a scalar.
+ * The logits of the whole vocabulary never exist at once.
+ *
+ * @param hidden [tokens, size] the decoder's output
+ * @param labels [tokens] int32
+ * @param weights [tokens, 1] the share of each token in the loss, 1/tokens for their mean
+ */
+export function crossEntropy(
+  m: Builder,
+  { head, vocabSize }: Seq2SeqArchitecture,
+  hidden: Value,
+  labels: Value,
+  weights: Value,
+): Value {
+  const weight = m.parameter(head.weight);
+  const biasName = head.bias !== undefined && !m.isZero(head.bias) ? head.bias : undefined;
+  const bias = biasName === undefined ? undefined : reshape(m.parameter(biasName), [vocabSize]);
+
+  const partitions: Value[] = [];
+  for (let start = 0; start < vocabSize; start += VOCABULARY_CHUNK) {
+    const count = Math.min(VOCABULARY_CHUNK, vocabSize - start);
+    const rows = count === vocabSize ? weight : parameterRows(weight, start, count);
+    partitions.push(linearLogSumExp(hidden, rows, bias && slice(bias, 0, start, start + count)));
+  }
+  const logPartition = partitions.length === 1 ? partitions[0]! : logSumExp(concat(partitions, 1));
+  const labelLogit = sum(multiply(hidden, gather(weight, labels)), [1], true);
+  const biased = bias ? add(labelLogit, reshape(gather(bias, labels), labelLogit.shape)) : labelLogit;
+  return reshape(sum(multiply(subtract(logPartition, biased), weights), [0, 1]), []);
+}
