@@ -1,0 +1,1 @@
+export { Random, shuffledIndices } from './random.js';
