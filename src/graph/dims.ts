@@ -74,13 +74,18 @@ export function sum(dims: Shape): Dim {
   return canonical(result);
 }
 
+/** The shape with every dimension in canonical form; refuses what is not a dimension. */
+export function canonicalShape(shape: Shape): Shape {
+  return shape.map((dim) => product([dim]));
+}
+
 /** The symbols a dimension is made of. */
 export function symbolsOf(dim: Dim): string[] {
   return [...new Set([...parse(dim).keys()].flatMap((monomial) => monomial.split('*')).filter(Boolean))];
 }
 
 /** The number a dimension stands for, or undefined while one of its symbols is unknown. */
-export function evaluate(dim: Dim, sizes: DimSizes): number | undefined {
+export function evaluate(dim: Dim, sizes: ReadonlyMap<string, number>): number | undefined {
   if (typeof dim === 'number') return dim;
   let total = 0;
   for (const [monomial, coefficient] of parse(dim)) {

@@ -6,10 +6,12 @@ import type { JsonObject } from './config.js';
 
 export type { DecoderInput, EncoderInput, Seq2SeqArchitecture } from './architecture.js';
 export { cachedDecoderAttention, packedDecoderAttention, splitHeads } from './attention.js';
+export { disposeAll, feedTensors, resolveShape, weightInputs, weightRowsTensor, weightTensor } from './binding.js';
 export { Builder, type DropoutSite, type Initialization, type ParameterSpec } from './builder.js';
 export type { JsonObject } from './config.js';
-export { crossEntropy } from './loss.js';
-export { causalBias, type Feeds, packedInput, packSource, packTarget, sourceBias } from './packing.js';
+export { type LossGraph, lossGraph } from './loss.js';
+export { type Feeds, packedInput, packSource, packTarget, sourceBias } from './packing.js';
+export { ModelWeights, PLANES } from './weights.js';
 
 /** By `model_type` of config.json. */
 const architectures: Readonly<Record<string, (config: JsonObject) => Seq2SeqArchitecture>> = { bart };

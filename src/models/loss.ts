@@ -2,6 +2,7 @@ import {
   add,
   concat,
   gather,
+  input,
   linearLogSumExp,
   logSumExp,
   multiply,
@@ -13,7 +14,9 @@ import {
   type Value,
 } from '../graph/index.js';
 import type { Seq2SeqArchitecture } from './architecture.js';
-import type { Builder } from './builder.js';
+import { packedDecoderAttention } from './attention.js';
+import { Builder, type BuilderOptions, type DropoutSite } from './builder.js';
+import { packedInput, sourceBias } from './packing.js';
 
 /**
  * Rows of the vocabulary projected at a time. A piece of the weight, its logits and its gradient then stay small enough for
@@ -29,7 +32,7 @@ const VOCABULARY_CHUNK = 4096;
  * @param labels [tokens] int32
  * @param weights [tokens, 1] the share of each token in the loss, 1/tokens for their mean
  */
-export function crossEntropy(
+function crossEntropy(
   m: Builder,
   { head, vocabSize }: Seq2SeqArchitecture,
   hidden: Value,
@@ -50,4 +53,29 @@ export function crossEntropy(
   const labelLogit = sum(multiply(hidden, gather(weight, labels)), [1], true);
   const biased = bias ? add(labelLogit, reshape(gather(bias, labels), labelLogit.shape)) : labelLogit;
   return reshape(sum(multiply(subtract(logPartition, biased), weights), [0, 1]), []);
+}
+
+/** The loss of a batch as a graph, with what a program of it needs to be fed and may be asked for. */
+export interface LossGraph {
+  /** Scalar: Σ over tokens of weight·cross-entropy. */
+  readonly loss: Value;
+  readonly trainable: readonly Value[];
+  readonly dropoutSites: readonly DropoutSite[];
+}
+
+/**
+ * From token ids to the loss. Inputs: those of `packSource` and `packTarget` (the decoder's input ids), `labels` and
+ * `labelWeights`; with `training` also the masks of `dropoutSites`.
+ */
+export function lossGraph(architecture: Seq2SeqArchitecture, options: Omit<BuilderOptions, 'parameters'>): LossGraph {
+  const m = Builder.create({ parameters: architecture.parameters, ...options });
+  const source = { ...packedInput('source'), bias: sourceBias() };
+  const target = packedInput('target');
+  const encoded = architecture.encoder(m, source);
+  const attention = packedDecoderAttention(architecture.decoderAttention, source, target.layout);
+  const hidden = architecture.decoder(m, { ids: target.ids, positions: target.positions, attention, encoded });
+  const labels = input('labels', 'int32', ['targetTokens']);
+  const weights = input('labelWeights', 'float32', ['targetTokens', 1]);
+  const loss = crossEntropy(m, architecture, hidden, labels, weights);
+  return { loss, trainable: m.trainable, dropoutSites: m.dropoutSites };
 }

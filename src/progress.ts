@@ -1,0 +1,82 @@
+import process from 'node:process';
+
+/** Where progress is shown. */
+export interface ProgressStream {
+  write(text: string): unknown;
+  readonly isTTY?: boolean | undefined;
+  readonly columns?: number | undefined;
+}
+
+const BAR = 24;
+const REDRAW_MS = 100;
+/** Without a terminal a line is written now and then instead of redrawing one. */
+const LINE_MS = 15_000;
+
+/**
+ * One line that shows how far a piece of work is: `Training  ━━━━━╌╌╌╌  120/400  loss 2.31  1:20 left`.
+ * It goes to stderr, so that results on stdout stay clean.
+ */
+export class Progress {
+  readonly #title: string;
+  readonly #total: number;
+  readonly #stream: ProgressStream | undefined;
+  readonly #start = performance.now();
+  #shown = 0;
+  #done = 0;
+  #note = '';
+
+  /** @param silent shows nothing at all */
+  constructor(title: string, total: number, silent: boolean, stream: ProgressStream = process.stderr) {
+    this.#title = title;
+    this.#total = total;
+    this.#stream = silent ? undefined : stream;
+    if (stream.isTTY !== true) this.#shown = performance.now();
+  }
+
+  update(done: number, note = this.#note): void {
+    this.#done = done;
+    this.#note = note;
+    const now = performance.now();
+    if (now - this.#shown < (this.#stream?.isTTY ? REDRAW_MS : LINE_MS)) return;
+    this.#shown = now;
+    this.#draw();
+  }
+
+  /** Writes a line of its own without disturbing the bar. */
+  log(line: string): void {
+    if (!this.#stream) return;
+    this.#stream.write(this.#stream.isTTY ? `\r\x1b[K${line}\n` : `${line}\n`);
+    if (this.#stream.isTTY) this.#draw();
+  }
+
+  finish(note = this.#note): void {
+    this.#note = note;
+    this.#draw();
+    if (this.#stream?.isTTY) this.#stream.write('\n');
+  }
+
+  #draw(): void {
+    if (!this.#stream) return;
+    const seconds = (performance.now() - this.#start) / 1000;
+    const share = this.#total === 0 ? 1 : Math.min(1, this.#done / this.#total);
+    const filled = Math.round(share * BAR);
+    const time =
+      this.#done >= this.#total
+        ? formatDuration(seconds)
+        : share > 0
+          ? `${formatDuration(seconds / share - seconds)} left`
+          : '';
+    const bar = '━'.repeat(filled) + '╌'.repeat(BAR - filled);
+    const parts = [this.#title, bar, `${this.#done}/${this.#total}`, this.#note, time].filter(Boolean);
+    const line = parts.join('  ').slice(0, (this.#stream.columns ?? 120) - 1);
+    this.#stream.write(this.#stream.isTTY ? `\r\x1b[K${line}` : `${line}\n`);
+  }
+}
+
+/** `0:07`, `12:30`, `2:05:00` */
+export function formatDuration(seconds: number): string {
+  const whole = Math.round(seconds);
+  const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  const two = (n: number) => String(n).padStart(2, '0');
+  return hours > 0 ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
+}

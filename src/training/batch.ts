@@ -1,0 +1,62 @@
+import { type Feeds, packSource, packTarget, type Seq2SeqArchitecture } from '../models/index.js';
+
+/** One row as token ids; labels end with the end token and do not contain the decoder's start. */
+export interface Example {
+  readonly source: Int32Array;
+  readonly labels: Int32Array;
+}
+
+/** A batch ready to be fed, with its sizes. */
+export interface Batch {
+  readonly feeds: Feeds;
+  /** How many labels count: all but padding tokens. */
+  readonly labelCount: number;
+  readonly tokenCount: number;
+  readonly rows: number;
+  /** What the graph's symbols stand for in this batch. */
+  readonly sizes: ReadonlyMap<string, number>;
+}
+
+/**
+ * Packs examples. The decoder's input is the labels shifted right behind its start token; a label equal to the padding
+ * token is given no weight (Transformers' −100).
+ *
+ * @param share of this batch in the loss; 1/k when k batches make one optimizer step
+ */
+export function createBatch(examples: readonly Example[], architecture: Seq2SeqArchitecture, share = 1): Batch {
+  const decoderInputs = examples.map(({ labels }) => {
+    const shifted = new Int32Array(labels.length);
+    shifted[0] = architecture.decoderStartTokenId;
+    shifted.set(labels.subarray(0, -1), 1);
+    return shifted;
+  });
+  const labels = concatenate(examples.map((example) => example.labels));
+  const counts = Float32Array.from(labels, (label) => Number(label !== architecture.padTokenId));
+  const labelCount = counts.reduce((total, counted) => total + counted, 0);
+  const labelWeights = counts.map((counted) => (counted * share) / Math.max(1, labelCount));
+  const feeds: Feeds = {
+    ...packSource(examples.map((example) => example.source)),
+    ...packTarget(decoderInputs),
+    labels: { data: labels, shape: [labels.length] },
+    labelWeights: { data: labelWeights, shape: [labels.length, 1] },
+  };
+  const sourceTokens = examples.reduce((total, { source }) => total + source.length, 0);
+  const sizes = new Map([
+    ['batch', examples.length],
+    ['sourceTokens', sourceTokens],
+    ['targetTokens', labels.length],
+    ['sourceLength', Math.max(...examples.map(({ source }) => source.length))],
+    ['targetLength', Math.max(...decoderInputs.map((ids) => ids.length))],
+  ]);
+  return { feeds, labelCount, tokenCount: sourceTokens + labels.length, rows: examples.length, sizes };
+}
+
+function concatenate(arrays: readonly Int32Array[]): Int32Array {
+  const result = new Int32Array(arrays.reduce((total, array) => total + array.length, 0));
+  let offset = 0;
+  for (const array of arrays) {
+    result.set(array, offset);
+    offset += array.length;
+  }
+  return result;
+}

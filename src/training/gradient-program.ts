@@ -1,0 +1,165 @@
+import { compile, type Program, Tensor } from '../engine/index.js';
+import { add, gradient, input, type Value } from '../graph/index.js';
+import type { KernelPool } from '../kernels/index.js';
+import {
+  type DropoutSite,
+  disposeAll,
+  feedTensors,
+  lossGraph,
+  type ModelWeights,
+  PLANES,
+  resolveShape,
+  type Seq2SeqArchitecture,
+  weightInputs,
+  weightRowsTensor,
+} from '../models/index.js';
+import type { Batch } from './batch.js';
+import { DropoutMasks } from './dropout-masks.js';
+
+/** Output pairs that are added row by row into a weight's gradient: what embeddings leave. */
+interface RowOutputs {
+  readonly parameter: string;
+  readonly ids: string;
+  readonly rows: string;
+  /** Whether a dense gradient is written first; otherwise the rows are all there is. */
+  readonly afterDense: boolean;
+}
+
+/** The graph of one training step: its outputs by name, and how they make up the gradients. */
+interface GradientGraph {
+  readonly outputs: Readonly<Record<string, Value>>;
+  readonly rowOutputs: readonly RowOutputs[];
+  /** Rows of weights written directly by the program: output name → weight and its rows. */
+  readonly pieces: ReadonlyMap<string, { readonly parameter: string; readonly start: number; readonly count: number }>;
+  readonly dropoutSites: readonly DropoutSite[];
+  readonly trainable: readonly string[];
+}
+
+const accumulatedName = (output: string) => `earlier:${output}`;
+
+function buildGraph(architecture: Seq2SeqArchitecture, weights: ModelWeights, accumulate: boolean): GradientGraph {
+  const graph = lossGraph(architecture, { training: true, isZero: (name) => weights.isZero(name) });
+  const outputs: Record<string, Value> = { loss: graph.loss };
+  const rowOutputs: RowOutputs[] = [];
+  const pieces = new Map<string, { parameter: string; start: number; count: number }>();
+  for (const [parameter, parts] of gradient(graph.loss, graph.trainable)) {
+    for (const { start, count, value } of parts.pieces) {
+      const name = `gradient:${parameter}[${start}:${start + count}]`;
+      outputs[name] = accumulate ? add(value, input(accumulatedName(name), 'float32', value.shape)) : value;
+      pieces.set(name, { parameter, start, count });
+    }
+    for (const [i, { ids, rows }] of parts.rows.entries()) {
+      const names = { ids: `ids:${parameter}:${i}`, rows: `rows:${parameter}:${i}` };
+      outputs[names.ids] = ids;
+      outputs[names.rows] = rows;
+      rowOutputs.push({ parameter, ...names, afterDense: parts.pieces.length > 0 });
+    }
+  }
+  const trainable = graph.trainable.map(({ node }) => (node.op === 'parameter' ? node.attributes.name : ''));
+  return { outputs, rowOutputs, pieces, dropoutSites: graph.dropoutSites, trainable };
+}
+
+/** A compiled graph with the tensors that stay the same from step to step. */
+interface Compiled {
+  readonly graph: GradientGraph;
+  readonly program: Program;
+  readonly inputs: Readonly<Record<string, Tensor>>;
+  readonly outputs: Readonly<Record<string, Tensor>>;
+}
+
+/** Computes the loss of a batch, and the gradients into the weights' gradient plane. */
+export class GradientProgram {
+  readonly #architecture: Seq2SeqArchitecture;
+  readonly #weights: ModelWeights;
+  readonly #masks: DropoutMasks;
+  readonly #threads: number;
+  readonly #compiled = new Map<boolean, Compiled>();
+
+  constructor(
+    architecture: Seq2SeqArchitecture,
+    weights: ModelWeights,
+    options: { seed: number; threads: number; pool: KernelPool },
+  ) {
+    this.#architecture = architecture;
+    this.#weights = weights;
+    this.#threads = options.threads;
+    this.#masks = new DropoutMasks(options.seed, options.pool);
+    weights.prepareTraining();
+  }
+
+  /** The names of the weights that get a gradient. */
+  get trainable(): readonly string[] {
+    return this.#get(false).graph.trainable;
+  }
+
+  /**
+   * @param draw numbers the batches of a run: dropout is a function of it
+   * @param accumulate adds to the gradients there instead of replacing them
+   * @returns the batch's loss
+   */
+  async run(batch: Batch, draw: number, accumulate: boolean): Promise<number> {
+    const { graph, program, inputs, outputs } = this.#get(accumulate);
+    const fed = feedTensors(batch.feeds);
+    const masks = await this.#drawMasks(draw, graph.dropoutSites, batch);
+    const results = await program.run({ ...inputs, ...fed, ...masks }, outputs);
+    disposeAll(fed, masks);
+
+    const cleared = new Set<string>();
+    for (const { parameter, ids, rows, afterDense } of graph.rowOutputs) {
+      const target = this.#weights.planes.array(parameter, PLANES.gradients);
+      if (!accumulate && !afterDense && !cleared.has(parameter)) target.fill(0);
+      cleared.add(parameter);
+      addRows(target, results[ids]!.data as Int32Array, results[rows]!.data as Float32Array);
+    }
+    const loss = (results.loss!.data as Float32Array)[0]!;
+    for (const [name, tensor] of Object.entries(results)) if (!(name in outputs)) tensor.dispose();
+    return loss;
+  }
+
+  dispose(): void {
+    for (const { program, inputs, outputs } of this.#compiled.values()) {
+      program.dispose();
+      disposeAll(inputs, outputs);
+    }
+    this.#compiled.clear();
+    this.#masks.dispose();
+  }
+
+  #get(accumulate: boolean): Compiled {
+    let compiled = this.#compiled.get(accumulate);
+    if (!compiled) {
+      compiled = this.#compile(accumulate);
+      this.#compiled.set(accumulate, compiled);
+    }
+    return compiled;
+  }
+
+  #compile(accumulate: boolean): Compiled {
+    const graph = buildGraph(this.#architecture, this.#weights, accumulate);
+    const program = compile(graph.outputs, { name: 'training step', threads: this.#threads });
+    const inputs = weightInputs(program, this.#weights);
+    const outputs: Record<string, Tensor> = {};
+    for (const [name, { parameter, start, count }] of graph.pieces) {
+      const tensor = weightRowsTensor(this.#weights, parameter, PLANES.gradients, start, count);
+      outputs[name] = tensor;
+      if (accumulate) inputs[accumulatedName(name)] = tensor;
+    }
+    return { graph, program, inputs, outputs };
+  }
+
+  async #drawMasks(draw: number, sites: readonly DropoutSite[], batch: Batch): Promise<Record<string, Tensor>> {
+    const shapes = sites.map(({ shape }) => resolveShape(shape, batch.sizes));
+    const requests = sites.map(({ rate }, i) => ({ rate, length: shapes[i]!.reduce((a, b) => a * b, 1) }));
+    const masks = await this.#masks.draw(draw, requests);
+    return Object.fromEntries(sites.map((site, i) => [site.input, Tensor.from(masks[i]!, shapes[i]!, 'uint8')]));
+  }
+}
+
+/** target[id] += row, for each of the ids; ids may repeat. */
+function addRows(target: Float32Array, ids: Int32Array, rows: Float32Array): void {
+  const width = rows.length / ids.length;
+  for (let i = 0, from = 0; i < ids.length; i++) {
+    const start = ids[i]! * width;
+    for (let j = start; j < start + width; j++, from++) target[j] = target[j]! + rows[from]!;
+  }
+}
