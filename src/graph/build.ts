@@ -1,4 +1,4 @@
-import { formatShape, product, type Shape } from './dims.js';
+import { canonicalShape, formatShape, product, type Shape } from './dims.js';
 import type { DType } from './dtype.js';
 import { createNode, type OpAttributes, type OpName, refuse, type Value } from './node.js';
 import { type Leaf, sameShape, typeRules } from './types.js';
@@ -19,7 +19,7 @@ const asValue = (operand: Operand): Value => (typeof operand === 'number' ? cons
 
 /** A value that is fed at every run. Dimensions may be symbols: `input('ids', 'int32', ['tokens'])`. */
 export function input(name: string, dtype: DType, shape: Shape): Value {
-  return createNode('input', { name }, [], [{ dtype, shape }])[0]!;
+  return createNode('input', { name }, [], [{ dtype, shape: canonicalShape(shape) }])[0]!;
 }
 
 /** A weight of the model. */
@@ -72,11 +72,15 @@ export const dropout = (x: Value, mask: Value, rate: number): Value => single('d
 
 // Shape
 
-export const reshape = (x: Value, shape: Shape): Value =>
-  sameShape(x.shape, shape) ? x : single('reshape', { shape }, x);
+export function reshape(x: Value, to: Shape): Value {
+  const shape = canonicalShape(to);
+  return sameShape(x.shape, shape) ? x : single('reshape', { shape }, x);
+}
 export const transpose = (x: Value, permutation: readonly number[]): Value => single('transpose', { permutation }, x);
-export const broadcast = (x: Value, shape: Shape): Value =>
-  sameShape(x.shape, shape) ? x : single('broadcast', { shape }, x);
+export function broadcast(x: Value, to: Shape): Value {
+  const shape = canonicalShape(to);
+  return sameShape(x.shape, shape) ? x : single('broadcast', { shape }, x);
+}
 export const concat = (values: readonly Value[], axis: number): Value =>
   values.length === 1 ? values[0]! : single('concat', { axis }, ...values);
 export const slice = (x: Value, axis: number, start: number, end: number): Value =>
@@ -86,9 +90,9 @@ export const slice = (x: Value, axis: number, start: number, end: number): Value
 
 const axesOf = (x: Value, axes: readonly number[]) => axes.map((axis) => (axis < 0 ? axis + x.shape.length : axis));
 export const sum = (x: Value, axes: readonly number[], keepDims = false): Value =>
-  single('sum', { axes: axesOf(x, axes), keepDims }, x);
+  axes.length === 0 ? x : single('sum', { axes: axesOf(x, axes), keepDims }, x);
 export const max = (x: Value, axes: readonly number[], keepDims = false): Value =>
-  single('max', { axes: axesOf(x, axes), keepDims }, x);
+  axes.length === 0 ? x : single('max', { axes: axesOf(x, axes), keepDims }, x);
 /** The k largest along the last axis, in descending order, and their indices. */
 export function topK(x: Value, k: number): { values: Value; indices: Value } {
   const [values, indices] = apply('topK', { k }, x);
@@ -113,6 +117,8 @@ export const linear = (x: Value, weight: Value, bias?: Value): Value =>
 
 export const softmax = (x: Value): Value => single('softmax', {}, x);
 export const logSoftmax = (x: Value): Value => single('logSoftmax', {}, x);
+/** log Σ exp over the last axis, which stays with size 1. */
+export const logSumExp = (x: Value): Value => single('logSumExp', {}, x);
 export const layerNorm = (x: Value, weight: Value, bias: Value, epsilon: number): Value =>
   single('layerNorm', { epsilon }, x, weight, bias);
 /** log Σ exp over the outputs of a linear layer, [n, 1]: the partition function of a vocabulary projection. */

@@ -18,6 +18,7 @@ const parsed = new Map<Dim, Polynomial>();
 function parse(dim: Dim): Polynomial {
   const known = parsed.get(dim);
   if (known) return known;
+  if (typeof dim === 'number' && !Number.isSafeInteger(dim)) fail('graph', `"${dim}" is not a dimension.`);
   const polynomial: Polynomial = new Map();
   for (const term of typeof dim === 'number' ? [String(dim)] : dim.split('+')) {
     const factors = term.split('*');

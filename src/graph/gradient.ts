@@ -24,7 +24,7 @@ import {
   where,
 } from './build.js';
 import { formatShape, product, type Shape } from './dims.js';
-import { lastDim, type NodeOf, nodesOf, type OpName, refuse, type Value, within } from './node.js';
+import { lastDim, type Node, type NodeOf, nodesOf, type OpName, refuse, type Value, within } from './node.js';
 
 /** A gradient that is zero except in the rows named: what looking up rows of a table leaves behind. */
 export interface RowGradient {
@@ -42,12 +42,8 @@ export interface ParameterGradient {
 
 type Contribution = Value | RowGradient | undefined;
 
-/** From the gradients of a node's outputs to those of its inputs. */
-type GradientRule<K extends OpName> = (
-  node: NodeOf<K>,
-  dy: Value,
-  dys: readonly (Value | undefined)[],
-) => readonly Contribution[];
+/** From the gradient of a node's first output, the only one that has one, to those of its inputs. */
+type GradientRule<K extends OpName> = (node: NodeOf<K>, dy: Value) => readonly Contribution[];
 
 /** `'none'` says that nothing flows through the operation; asking for a gradient through it is an error. */
 type GradientRules = { readonly [K in OpName]: GradientRule<K> | 'none' };
@@ -178,6 +174,8 @@ const rules: GradientRules = {
   softmax: ({ outputs: [y] }, dy) => [multiply(y!, subtract(dy, sum(multiply(dy, y!), [-1], true)))],
   // dy − e^y·Σ dy
   logSoftmax: ({ outputs: [y] }, dy) => [subtract(dy, multiply(exp(y!), sum(dy, [-1], true)))],
+  // dy·e^(x−y)
+  logSumExp: ({ inputs: [x], outputs: [y] }, dy) => [multiply(dy, exp(subtract(x!, y!)))],
   // With x̂ = (x−μ)/σ and g = dy·w: dx = (g − mean(g) − x̂·mean(g·x̂))/σ, dw = Σ dy·x̂, db = Σ dy
   layerNorm: ({ inputs: [x, weight], outputs: [, mean, inverseStd] }, dy) => {
     const features = lastDim(x!.shape);
@@ -192,15 +190,11 @@ const rules: GradientRules = {
     return [multiply(centered, inverseStd!), sum(dyx, leadingAxes(x!)), sum(dy, leadingAxes(x!))];
   },
   // With p = softmax(x·Wᵀ + b): dx = (p·W)·dy, dW = pᵀ·(x·dy), db = pᵀ·dy. The row scale dy never meets the wide p.
-  linearLogSumExp: ({ inputs, outputs: [, p] }, dy, dys) => {
-    const [x, weight, bias] = inputs;
-    if (dys[1]) return refuse('linearLogSumExp', inputs, 'only its first output has a gradient.');
-    return [
-      multiply(matmul(p!, weight!), dy),
-      matmul(p!, multiply(x!, dy), { transposeA: true }),
-      ...(bias ? [reshape(matmul(dy, p!, { transposeA: true }), bias.shape)] : []),
-    ];
-  },
+  linearLogSumExp: ({ inputs: [x, weight, bias], outputs: [, p] }, dy) => [
+    multiply(matmul(p!, weight!), dy),
+    matmul(p!, multiply(x!, dy), { transposeA: true }),
+    ...(bias ? [reshape(matmul(dy, p!, { transposeA: true }), bias.shape)] : []),
+  ],
 
   gather: ({ inputs: [, ids] }, dy) => [{ ids: ids!, rows: dy }, undefined],
   gatherElements: 'none',
@@ -215,69 +209,81 @@ const rules: GradientRules = {
  */
 export function gradient(loss: Value, parameters: readonly Value[]): Map<string, ParameterGradient> {
   if (product(loss.shape) !== 1) fail('graph', `gradient: the loss must be a scalar, not ${formatShape(loss.shape)}.`);
-  const wanted = new Map(parameters.map((parameter) => [nameOf(parameter), parameter]));
+  const wanted = new Map(parameters.map((value) => [weightName(value), value]));
   const nodes = nodesOf([loss]);
 
   const onPath = new Set<number>();
   for (const node of nodes) {
-    const isLeaf = (node.op === 'parameter' || node.op === 'parameterRows') && wanted.has(node.attributes.name);
-    if (isLeaf || node.inputs.some((value) => onPath.has(value.node.id))) onPath.add(node.id);
+    const isWanted = isWeight(node) && wanted.has(node.attributes.name);
+    if (isWanted || node.inputs.some((value) => onPath.has(value.node.id))) onPath.add(node.id);
   }
 
   const adjoints = new Map<Value, Value>([[loss, broadcast(constant(1), loss.shape)]]);
   const rowGradients = new Map<string, RowGradient[]>();
   for (const node of nodes.reverse()) {
-    if (!onPath.has(node.id) || node.op === 'parameter' || node.op === 'parameterRows') continue;
-    const dys = node.outputs.map((output) => adjoints.get(output));
-    if (dys.every((dy) => dy === undefined)) continue;
-    const rule = rules[node.op] as GradientRule<OpName> | 'none';
-    const dy = dys[0];
-    if (rule === 'none' || !dy)
-      return refuse(node.op, node.inputs, 'it has no gradient, but lies between the loss and a weight.');
-    const contributions = within(`${node.scope} gradient`, () => rule(node as never, dy, dys));
-    for (const [i, contribution] of contributions.entries()) {
-      const target = node.inputs[i]!;
-      if (!contribution || !onPath.has(target.node.id)) continue;
-      if ('ids' in contribution) {
-        const name = nameOf(target);
-        rowGradients.set(name, [...(rowGradients.get(name) ?? []), contribution]);
-      } else {
-        const earlier = adjoints.get(target);
-        adjoints.set(target, earlier ? add(earlier, contribution) : contribution);
+    if (!onPath.has(node.id) || isWeight(node)) continue;
+    const [dy, ...others] = node.outputs.map((output) => adjoints.get(output));
+    const hasOthers = others.some((other) => other !== undefined);
+    if (!dy && !hasOthers) continue;
+    within(`${node.scope} gradient`.trim(), () => {
+      const rule = rules[node.op] as GradientRule<OpName> | 'none';
+      if (rule === 'none')
+        return refuse(node.op, node.inputs, 'it has no gradient, but lies between the loss and a weight.');
+      if (!dy || hasOthers) return refuse(node.op, node.inputs, 'only its first output has a gradient.');
+      for (const [i, contribution] of rule(node as never, dy).entries()) {
+        const target = node.inputs[i]!;
+        if (!contribution || !onPath.has(target.node.id)) continue;
+        if ('ids' in contribution) {
+          const { name, start } = lookedUp(node, target);
+          const ids = start === 0 ? contribution.ids : add(contribution.ids, constant(start, contribution.ids.dtype));
+          rowGradients.set(name, [...(rowGradients.get(name) ?? []), { ids, rows: contribution.rows }]);
+        } else {
+          const earlier = adjoints.get(target);
+          adjoints.set(target, earlier ? add(earlier, contribution) : contribution);
+        }
       }
-    }
+    });
   }
 
   const result = new Map<string, ParameterGradient>();
   for (const [name, parameter] of wanted) {
-    const views = nodes
-      .filter((node) => node.op === 'parameterRows' && node.attributes.name === name)
-      .map((node) => node.outputs[0]!);
+    const uses = nodes.filter(isWeight).filter((node) => node.attributes.name === name);
     const rows = rowGradients.get(name) ?? [];
-    result.set(name, { parameter, pieces: assemble(parameter, adjoints.get(parameter), views, adjoints), rows });
+    result.set(name, { parameter, pieces: assemble(parameter, uses, adjoints), rows });
   }
   return result;
 }
 
-function nameOf(value: Value): string {
+type WeightNode = NodeOf<'parameter'> | NodeOf<'parameterRows'>;
+const isWeight = (node: Node): node is WeightNode => node.op === 'parameter' || node.op === 'parameterRows';
+
+function weightName(value: Value): string {
   const { node } = value;
-  return node.op === 'parameter' || node.op === 'parameterRows'
-    ? node.attributes.name
-    : refuse(node.op, [value], 'a weight is needed here.');
+  return node.op === 'parameter' ? node.attributes.name : fail('graph', `gradient: ${node.op} is not a weight.`);
 }
 
-/** Merges the gradient of a whole weight and those of its views into disjoint pieces. */
+/** The weight whose rows a gather looks up, and the row its table starts at. */
+function lookedUp(gather: Node, { node: table }: Value): { name: string; start: number } {
+  if (!isWeight(table)) return refuse(gather.op, gather.inputs, 'to be trained, its table must be a weight itself.');
+  return { name: table.attributes.name, start: table.op === 'parameter' ? 0 : table.attributes.start };
+}
+
+/** Merges the gradients of a weight's uses, as a whole or as views, into disjoint pieces. */
 function assemble(
   parameter: Value,
-  whole: Value | undefined,
-  views: readonly Value[],
+  uses: readonly WeightNode[],
   adjoints: ReadonlyMap<Value, Value>,
 ): ParameterGradient['pieces'] {
+  let whole: Value | undefined;
   const pieces: { start: number; count: number; value: Value }[] = [];
-  for (const view of views) {
-    const value = adjoints.get(view);
-    if (!value || view.node.op !== 'parameterRows') continue;
-    const { start, count } = view.node.attributes;
+  for (const use of uses) {
+    const value = adjoints.get(use.outputs[0]!);
+    if (!value) continue;
+    if (use.op === 'parameter') {
+      whole = whole ? add(whole, value) : value;
+      continue;
+    }
+    const { start, count } = use.attributes;
     const same = pieces.find((piece) => piece.start === start && piece.count === count);
     if (same) same.value = add(same.value, value);
     else pieces.push({ start, count, value });
@@ -287,7 +293,7 @@ function assemble(
     return refuse('parameterRows', [parameter], 'views of one weight must be equal or disjoint.');
   }
   if (!whole) return pieces;
-  const count = parameter.shape[0] as number;
+  const count = (parameter.shape[0] ?? 1) as number;
   if (pieces.length === 0) return [{ start: 0, count, value: whole }];
   const filled: Value[] = [];
   let row = 0;

@@ -64,6 +64,8 @@ export interface OpAttributes {
   softmax: None;
   /** Over the last axis. */
   logSoftmax: None;
+  /** log Σ exp over the last axis, which stays with size 1. */
+  logSumExp: None;
   /** (x, weight, bias) over the last axis. Outputs: y, mean, 1/σ. */
   layerNorm: { epsilon: number };
   /** (x [n, in], weight [v, in], bias [v]?). Outputs: log Σ exp(x·Wᵀ + b) [n, 1] and the softmax [n, v]. */

@@ -30,6 +30,8 @@ function requireFloat(op: OpName, inputs: readonly TensorType[]): void {
   if (inputs.some((input) => input.dtype !== 'float32')) refuse(op, inputs, 'every operand must be float32.');
 }
 
+const isIndex = ({ dtype }: TensorType): boolean => dtype === 'int32' || dtype === 'int64';
+
 const unary =
   (op: OpName): ((inputs: readonly TensorType[]) => TensorType[]) =>
   (inputs) => {
@@ -84,6 +86,7 @@ export const typeRules: TypeRules = {
   silu: unary('silu'),
   softmax: unary('softmax'),
   logSoftmax: unary('logSoftmax'),
+  logSumExp: (inputs) => [float([...unary('logSumExp')(inputs)[0]!.shape.slice(0, -1), 1])],
   greater: (inputs) => [{ dtype: 'bool', shape: binary('greater')(inputs)[0]!.shape }],
 
   where(inputs) {
@@ -127,13 +130,13 @@ export const typeRules: TypeRules = {
   },
 
   concat(inputs, { axis }) {
-    const [first, ...others] = inputs as [TensorType, ...TensorType[]];
+    const [first, ...others] = inputs;
+    if (first?.shape[axis] === undefined) return refuse('concat', inputs, `there is no axis ${axis}.`);
     const fits = (other: TensorType) =>
       other.dtype === first.dtype &&
       other.shape.length === first.shape.length &&
       other.shape.every((dim, i) => i === axis || dim === first.shape[i]);
-    if (axis >= first.shape.length || !others.every(fits))
-      refuse('concat', inputs, `they do not fit along axis ${axis}.`);
+    if (!others.every(fits)) refuse('concat', inputs, `they do not fit along axis ${axis}.`);
     const joined = sum(inputs.map((input) => input.shape[axis]!));
     return [{ dtype: first.dtype, shape: first.shape.map((dim, i) => (i === axis ? joined : dim)) }];
   },
@@ -163,7 +166,7 @@ export const typeRules: TypeRules = {
     requireFloat('matmul', inputs);
     const [a, b] = inputs as [TensorType, TensorType];
     const batch = a.shape.slice(0, -2);
-    if (a.shape.length < 2 || !sameShape(batch, b.shape.slice(0, -2))) {
+    if (a.shape.length < 2 || a.shape.length !== b.shape.length || !sameShape(batch, b.shape.slice(0, -2))) {
       refuse('matmul', inputs, 'the operands must have rank 2 or more and equal leading dimensions.');
     }
     const [rows, innerA] = transposeA ? [a.shape.at(-1)!, a.shape.at(-2)!] : [a.shape.at(-2)!, a.shape.at(-1)!];
@@ -192,12 +195,13 @@ export const typeRules: TypeRules = {
 
   gather(inputs) {
     const [table, ids] = inputs as [TensorType, TensorType];
-    if (ids.dtype !== 'int32' && ids.dtype !== 'int64') refuse('gather', inputs, 'ids must be int32 or int64.');
+    if (!isIndex(ids)) refuse('gather', inputs, 'ids must be int32 or int64.');
     return [{ dtype: table.dtype, shape: [...ids.shape, ...table.shape.slice(1)] }];
   },
 
   gatherElements(inputs) {
     const [x, indices] = inputs as [TensorType, TensorType];
+    if (!isIndex(indices)) refuse('gatherElements', inputs, 'indices must be int32 or int64.');
     if (!sameShape(x.shape.slice(0, -1), indices.shape.slice(0, -1))) {
       refuse('gatherElements', inputs, 'all but the last dimension must agree.');
     }
@@ -210,8 +214,11 @@ export const typeRules: TypeRules = {
   writeRows(inputs) {
     const [cache, index, rows] = inputs as [TensorType, TensorType, TensorType];
     const depth = lastDim(index.shape);
-    if (index.dtype !== 'int64' || typeof depth !== 'number') refuse('writeRows', inputs, 'the index must be int64.');
-    const expected = [...index.shape.slice(0, -1), ...cache.shape.slice(depth as number)];
+    if (index.dtype !== 'int64') refuse('writeRows', inputs, 'the index must be int64.');
+    if (typeof depth !== 'number' || depth > cache.shape.length) {
+      return refuse('writeRows', inputs, `index tuples of ${depth} do not address rank ${cache.shape.length}.`);
+    }
+    const expected = [...index.shape.slice(0, -1), ...cache.shape.slice(depth)];
     if (rows.dtype !== cache.dtype || !sameShape(rows.shape, expected)) {
       refuse('writeRows', inputs, `the rows must be [${expected.join(', ')}].`);
     }
@@ -221,7 +228,9 @@ export const typeRules: TypeRules = {
 
 function rowsAt(op: 'unpackRows' | 'packRows', inputs: readonly TensorType[]): TensorType[] {
   const [x, index, inverse] = inputs as [TensorType, TensorType, TensorType];
-  if (index.dtype !== 'int32' || inverse.dtype !== 'int32') refuse(op, inputs, 'the indices must be int32.');
+  if ([index, inverse].some(({ dtype, shape }) => dtype !== 'int32' || shape.length !== 1)) {
+    refuse(op, inputs, 'the indices must be int32 of rank 1.');
+  }
   if (inverse.shape[0] !== x.shape[0]) refuse(op, inputs, 'the inverse index must have one entry for each row of x.');
   return [{ dtype: x.dtype, shape: [index.shape[0]!, ...x.shape.slice(1)] }];
 }

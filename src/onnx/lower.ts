@@ -3,6 +3,7 @@ import {
   type Dim,
   type DType,
   type DTypeArrays,
+  formatType,
   isSymbol,
   type Node,
   type NodeOf,
@@ -53,35 +54,40 @@ export function lower(outputs: Readonly<Record<string, Value>>, options: LowerOp
   const seen = new Map<string, Value>();
 
   for (const [name, value] of Object.entries(outputs)) writer.reserveName(value, name);
+  // All inputs are named first: a size may be shown by an input that was made after the nodes which need it.
   for (const node of nodes) {
-    if (node.op === 'input' || node.op === 'parameter' || node.op === 'parameterRows') {
-      const value = node.outputs[0]!;
-      const name = node.op === 'input' ? node.attributes.name : parameterName(node);
-      const earlier = seen.get(name);
-      if (earlier && earlier.node !== node && String(earlier.shape) !== String(value.shape)) {
-        fail('onnx', `"${name}" enters the graph twice, as [${earlier.shape}] and as [${value.shape}].`);
-      }
-      writer.setName(value, name);
-      if (earlier) continue;
-      seen.set(name, value);
-      const constant = node.op !== 'input' && options.constantParameters === true;
-      (constant ? constants : inputs).push({ name, dtype: value.dtype, shape: value.shape });
-      if (constant) {
-        writer.initializers.push({ name, dtype: value.dtype, shape: value.shape as readonly number[], external: true });
-      }
-    } else {
-      const rule = loweringRules[node.op] as LoweringRule<OpName>;
-      rule(
-        writer,
-        node as never,
-        node.inputs.map((value) => writer.nameOf(value)),
-        node.outputs.map((value) => writer.nameOf(value)),
-      );
+    if (!isFed(node)) continue;
+    const value = node.outputs[0]!;
+    const name = node.op === 'input' ? node.attributes.name : parameterName(node);
+    const earlier = seen.get(name);
+    if (earlier && formatType(earlier) !== formatType(value)) {
+      fail('onnx', `"${name}" enters the graph twice, as ${formatType(earlier)} and as ${formatType(value)}.`);
     }
+    writer.setName(value, name);
+    if (earlier) continue;
+    seen.set(name, value);
+    const constant = node.op !== 'input' && options.constantParameters === true;
+    (constant ? constants : inputs).push({ name, dtype: value.dtype, shape: value.shape });
+    if (constant) {
+      writer.initializers.push({ name, dtype: value.dtype, shape: value.shape as readonly number[], external: true });
+    }
+  }
+  for (const node of nodes) {
+    if (isFed(node)) continue;
+    const rule = loweringRules[node.op] as LoweringRule<OpName>;
+    rule(
+      writer,
+      node as never,
+      node.inputs.map((value) => writer.nameOf(value)),
+      node.outputs.map((value) => writer.nameOf(value)),
+    );
   }
 
   const outputTypes: NamedType[] = [];
   for (const [name, value] of Object.entries(outputs)) {
+    if (seen.has(name) && !(isFed(value.node) && writer.nameOf(value) === name)) {
+      fail('onnx', `"${name}" names both an output and something that is fed. Rename the output.`);
+    }
     // One value under two names, or an input handed straight out.
     if (writer.nameOf(value) !== name)
       writer.nodes.push({ op: 'Identity', inputs: [writer.nameOf(value)], outputs: [name] });
@@ -92,12 +98,16 @@ export function lower(outputs: Readonly<Record<string, Value>>, options: LowerOp
   return { model, inputs, outputs: outputTypes, constants };
 }
 
+/** Inputs and weights come from outside, everything else is computed. */
+type FedNode = NodeOf<'input'> | NodeOf<'parameter'> | NodeOf<'parameterRows'>;
+const isFed = (node: Node): node is FedNode =>
+  node.op === 'input' || node.op === 'parameter' || node.op === 'parameterRows';
+
 /** Collects ONNX nodes and constants, and knows how to compute sizes that only a run knows. */
 class GraphWriter {
   readonly nodes: OnnxNode[] = [];
   readonly initializers: OnnxInitializer[] = [];
   readonly #names = new Map<Value, string>();
-  readonly #taken = new Set<string>();
   readonly #constants = new Map<string, string>();
   readonly #sizes = new Map<string, string>();
   /** For each symbol an input and the axis that shows it. */
@@ -116,14 +126,11 @@ class GraphWriter {
 
   /** Gives a computed value the name of the output it is; leaves keep their own. */
   reserveName(value: Value, name: string): void {
-    const isLeaf = value.node.inputs.length === 0 && value.node.op !== 'constant';
-    if (isLeaf || this.#names.has(value) || this.#taken.has(name)) return;
-    this.setName(value, name);
+    if (!isFed(value.node) && !this.#names.has(value)) this.setName(value, name);
   }
 
   setName(value: Value, name: string): void {
     this.#names.set(value, name);
-    this.#taken.add(name);
   }
 
   nameOf(value: Value): string {
@@ -243,7 +250,7 @@ type LoweringRule<K extends OpName> = (
   outputs: readonly string[],
 ) => void;
 
-type LoweringRules = { readonly [K in Exclude<OpName, 'input' | 'parameter' | 'parameterRows'>]: LoweringRule<K> };
+type LoweringRules = { readonly [K in Exclude<OpName, FedNode['op']>]: LoweringRule<K> };
 
 const int = (value: number | boolean): OnnxAttribute => ({ int: Number(value) });
 /** An operation that ONNX has under the same meaning. */
@@ -316,6 +323,8 @@ const loweringRules: LoweringRules = {
 
   softmax: plain('Softmax', lastAxis),
   logSoftmax: plain('LogSoftmax', lastAxis),
+  logSumExp: (writer, { inputs: [x] }, [name], outputs) =>
+    writer.emitTo(outputs, 'ReduceLogSumExp', [name!, writer.integers([x!.shape.length - 1])], { keepdims: int(1) }),
   layerNorm: (writer, { attributes: { epsilon } }, inputs, outputs) =>
     writer.emitTo(outputs, 'LayerNormalization', inputs, { ...lastAxis, epsilon: { float: epsilon } }),
 
@@ -331,8 +340,8 @@ const loweringRules: LoweringRules = {
   gatherElements: plain('GatherElements', lastAxis),
   packRows: (writer, _, [x, index], outputs) => writer.emitTo(outputs, 'Gather', [x!, index!]),
   unpackRows(writer, { inputs: [x] }, [name, index], outputs) {
-    const row = [1, ...(x!.shape.slice(1) as readonly number[])];
-    const zeros = writer.constant(Array(row.reduce((a, b) => a * b)).fill(0), 'float32', row);
+    const zero = writer.constant([0], x!.dtype, []);
+    const zeros = writer.emit('Expand', [zero, writer.shape([1, ...x!.shape.slice(1)])]);
     writer.emitTo(outputs, 'Gather', [writer.emit('Concat', [name!, zeros], { axis: int(0) }), index!]);
   },
   writeRows: plain('ScatterND'),
