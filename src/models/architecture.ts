@@ -24,7 +24,10 @@ export interface DecoderInput {
  * training builds its loss, and generation its step, out of `encoder`, `decoder` and the output projection.
  */
 export interface Seq2SeqArchitecture {
+  /** `model_type` of config.json. */
   readonly modelType: string;
+  /** Transformers' class, as config.json's `architectures` names it. */
+  readonly className: string;
   readonly vocabSize: number;
   readonly layers: number;
   /** The decoder's attention: heads, their size, and dropout on the probabilities. */

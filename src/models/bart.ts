@@ -51,6 +51,7 @@ export function bart(json: JsonObject): Seq2SeqArchitecture {
 
   return {
     modelType: 'bart',
+    className: 'BartForConditionalGeneration',
     vocabSize: config.vocabSize,
     layers: config.decoderLayers,
     decoderAttention: {

@@ -77,6 +77,11 @@ export class Builder {
     return this.#state.dropoutSites ?? [];
   }
 
+  /** The names of all weights used so far. */
+  get parameterNames(): string[] {
+    return [...this.#state.used.keys()];
+  }
+
   /** The weights used so far that are to be trained. */
   get trainable(): Value[] {
     return [...this.#state.used]

@@ -10,7 +10,7 @@ export { disposeAll, feedTensors, resolveShape, weightInputs, weightRowsTensor, 
 export { Builder, type DropoutSite, type Initialization, type ParameterSpec } from './builder.js';
 export type { JsonObject } from './config.js';
 export { type LossGraph, lossGraph } from './loss.js';
-export { type Feeds, packedInput, packSource, packTarget, sourceBias } from './packing.js';
+export { type Feeds, MASKED, packedInput, packSource, packTarget, sourceBias } from './packing.js';
 export { ModelWeights, PLANES } from './weights.js';
 
 /** By `model_type` of config.json. */

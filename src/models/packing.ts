@@ -29,7 +29,7 @@ type Side = 'source' | 'target';
 export type Feeds = Record<string, { readonly data: TensorData; readonly shape: readonly number[] }>;
 
 /** Added to the attention scores of what must not be seen: far below any score, so that its softmax is exactly 0. */
-const MASKED = -1e9;
+export const MASKED = -1e9;
 
 /** Declares the inputs `<side>.ids`, `.positions`, `.padIndex` and `.packIndex`. */
 export function packedInput(side: Side): PackedInput {

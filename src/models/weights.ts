@@ -35,10 +35,11 @@ export class ModelWeights {
     while (this.planes.planeCount < Object.keys(PLANES).length) this.planes.addPlane();
   }
 
-  /** Draws every array afresh, as the architecture initialises it. The same seed gives the same weights. */
-  initialize(seed: number): void {
-    for (const [index, spec] of [...this.specs.values()].entries())
-      initializeArray(this.array(spec.name), spec, seed, index);
+  /** Draws arrays afresh, as the architecture initialises them; all, or those chosen. The same seed gives the same weights. */
+  initialize(seed: number, chosen: (name: string) => boolean = () => true): void {
+    for (const [index, spec] of [...this.specs.values()].entries()) {
+      if (chosen(spec.name)) initializeArray(this.array(spec.name), spec, seed, index);
+    }
   }
 
   forgetIn(pool: KernelPool): void {

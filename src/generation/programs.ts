@@ -1,0 +1,116 @@
+import { compile, type Program, type Tensor } from '../engine/index.js';
+import { cast, input, linear, logSoftmax, reshape, topK, type Value } from '../graph/index.js';
+import {
+  Builder,
+  cachedDecoderAttention,
+  disposeAll,
+  type ModelWeights,
+  packedInput,
+  type Seq2SeqArchitecture,
+  sourceBias,
+  splitHeads,
+  weightTensor,
+} from '../models/index.js';
+
+/**
+ * The programs that generation runs, compiled when first used: the encoder with the keys and values that all decoding steps
+ * look at, one decoding step, and the vocabulary projection, either reduced to its best tokens or whole. Weights are
+ * constants of these programs, rearranged for speed when they are made: after training, programs must be made anew.
+ */
+export class GenerationPrograms {
+  readonly architecture: Seq2SeqArchitecture;
+  readonly #weights: ModelWeights;
+  readonly #threads: number;
+  #encoder: Program | undefined;
+  #step: Program | undefined;
+  #logits: Program | undefined;
+  #best: { program: Program; count: number } | undefined;
+  readonly #constants = new Map<string, Tensor>();
+
+  constructor(architecture: Seq2SeqArchitecture, weights: ModelWeights, threads: number) {
+    this.architecture = architecture;
+    this.#weights = weights;
+    this.#threads = threads;
+  }
+
+  /** Packed sources → `cross.keys.<layer>` and `cross.values.<layer>`, [batch, heads, sourceLength, size]. */
+  get encoder(): Program {
+    this.#encoder ??= this.#compile('encoder', (m) => {
+      const source = { ...packedInput('source'), bias: sourceBias() };
+      const encoded = this.architecture.encoder(m, source);
+      const { heads } = this.architecture.decoderAttention;
+      const outputs: Record<string, Value> = {};
+      for (let layer = 0; layer < this.architecture.layers; layer++) {
+        const { k, v } = this.architecture.crossAttention(m, layer, encoded);
+        outputs[`cross.keys.${layer}`] = splitHeads(k, heads, source.layout);
+        outputs[`cross.values.${layer}`] = splitHeads(v, heads, source.layout);
+      }
+      return outputs;
+    });
+    return this.#encoder;
+  }
+
+  /** One token of every row → `hidden` [rows, size]; the caches are written in place. */
+  get step(): Program {
+    this.#step ??= this.#compile('decoding step', (m) => {
+      const rows = (name: string) => input(`step.${name}`, 'int32', ['batch*beams']);
+      const { attention, outputs } = cachedDecoderAttention(
+        this.architecture.decoderAttention,
+        this.architecture.decoderAttention.headSize,
+      );
+      const hidden = this.architecture.decoder(m, { ids: rows('ids'), positions: rows('positions'), attention });
+      return { ...outputs, hidden };
+    });
+    return this.#step;
+  }
+
+  /** `hidden` → `logits` [rows, vocabulary] */
+  get logits(): Program {
+    this.#logits ??= this.#compile('vocabulary logits', (m) => ({ logits: this.#project(m) }));
+    return this.#logits;
+  }
+
+  /** `hidden` → `ids` and `logProbs` [rows, at least count] of the best tokens, best first. */
+  best(count: number): Program {
+    if (this.#best && this.#best.count >= count) return this.#best.program;
+    this.#best?.program.dispose();
+    const program = this.#compile('best tokens', (m) => {
+      const { values, indices } = topK(logSoftmax(this.#project(m)), count);
+      return { ids: cast(indices, 'int32'), logProbs: values };
+    });
+    this.#best = { program, count };
+    return program;
+  }
+
+  dispose(): void {
+    for (const program of [this.#encoder, this.#step, this.#logits, this.#best?.program]) program?.dispose();
+    disposeAll(Object.fromEntries(this.#constants));
+    this.#constants.clear();
+    this.#encoder = this.#step = this.#logits = this.#best = undefined;
+  }
+
+  #project(m: Builder): Value {
+    const { head, vocabSize } = this.architecture;
+    const weight = m.parameter(head.weight);
+    const hidden = input('hidden', 'float32', ['rows', weight.shape[1]!]);
+    const biased = head.bias !== undefined && !m.isZero(head.bias);
+    return linear(hidden, weight, biased ? reshape(m.parameter(head.bias!), [vocabSize]) : undefined);
+  }
+
+  #compile(name: string, build: (m: Builder) => Record<string, Value>): Program {
+    const isZero = (parameter: string) => this.#weights.isZero(parameter);
+    const m = Builder.create({ parameters: this.architecture.parameters, training: false, isZero });
+    const values = build(m);
+    const constants = Object.fromEntries(m.parameterNames.map((weight) => [weight, this.#constant(weight)]));
+    return compile(values, { name, threads: this.#threads, constants });
+  }
+
+  #constant(name: string): Tensor {
+    let tensor = this.#constants.get(name);
+    if (!tensor) {
+      tensor = weightTensor(this.#weights, name);
+      this.#constants.set(name, tensor);
+    }
+    return tensor;
+  }
+}

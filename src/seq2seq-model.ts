@@ -1,0 +1,246 @@
+import { randomInt } from 'node:crypto';
+import { existsSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import process from 'node:process';
+import { parseArgs, type Seq2SeqArgs, type Seq2SeqArgsInput, updateArgs } from './args/index.js';
+import { writeFileWhole } from './checkpoints/index.js';
+import { type RowInput, rowsFrom } from './data/index.js';
+import { physicalCores } from './engine/index.js';
+import { fail } from './errors.js';
+import { GenerationPrograms, generate, resolveGenerationOptions } from './generation/index.js';
+import { createFreshModel, loadModelDirectory, type ModelParts, saveModelDirectory } from './model-directory.js';
+import { Progress } from './progress.js';
+import { loadTokenizer, type Tokenizer } from './tokenizers/index.js';
+import { encodeExamples, evaluateLoss, type TrainingResult, train } from './training/index.js';
+
+export interface LoadOptions {
+  /** The model type of one checkpoint for both sides: `bart`. */
+  encoderDecoderType?: string | undefined;
+  /** The directory of that checkpoint. Without it `config` describes a fresh model. */
+  encoderDecoderName?: string | undefined;
+  encoderType?: string | undefined;
+  encoderName?: string | undefined;
+  decoderName?: string | undefined;
+  /** Values of config.json that override the checkpoint's, or that describe a fresh model. */
+  config?: Readonly<Record<string, unknown>> | undefined;
+  /** The tokenizer of a fresh model, instead of the option `tokenizerName`. */
+  tokenizer?: Tokenizer | undefined;
+  args?: Seq2SeqArgsInput | undefined;
+}
+
+export interface TrainOptions {
+  /** Instead of the option `outputDir`. */
+  outputDir?: string | undefined;
+  showRunningLoss?: boolean | undefined;
+  args?: Seq2SeqArgsInput | undefined;
+  /** Ends training between two steps; what was saved until then stays. */
+  signal?: AbortSignal | undefined;
+}
+
+export interface EvalOptions {
+  outputDir?: string | undefined;
+  silent?: boolean | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+export type EvalResult = {
+  /** Mean loss over all label tokens. */
+  eval_loss: number;
+};
+
+export interface PredictOptions {
+  signal?: AbortSignal | undefined;
+}
+
+/** A sequence-to-sequence model with its tokenizer and options: load it, train it, evaluate it, let it predict. */
+export class Seq2SeqModel {
+  #args: Seq2SeqArgs;
+  readonly #parts: ModelParts;
+  #programs: GenerationPrograms | undefined;
+
+  private constructor(parts: ModelParts, args: Seq2SeqArgs) {
+    this.#parts = parts;
+    this.#args = args;
+  }
+
+  /** Loads a checkpoint, or starts a fresh model from `config` and a tokenizer. */
+  static async load(options: LoadOptions): Promise<Seq2SeqModel> {
+    const { encoderDecoderType: type, encoderDecoderName: name, config = {} } = options;
+    if (options.encoderType !== undefined || options.encoderName !== undefined || options.decoderName !== undefined) {
+      fail(
+        'model',
+        'models of a separate encoder and decoder come with a later release. Use encoderDecoderType "bart".',
+      );
+    }
+    if (type === undefined)
+      fail('model', 'encoderDecoderType is missing. Give it with encoderDecoderName, or with a config.');
+    const given = parseArgs(options.args);
+    const changes = { ...given.config, ...config };
+    if (name !== undefined) {
+      const { args, warnings, ...parts } = loadModelDirectory(name, type, changes);
+      const all = updateArgs(parseArgs(args), { ...options.args, modelName: name, modelType: type });
+      if (!all.silent) for (const warning of warnings) process.stderr.write(`${warning}\n`);
+      return new Seq2SeqModel(parts, all);
+    }
+    if (Object.keys(changes).length === 0) {
+      fail('model', 'neither encoderDecoderName nor a config is given. Name a checkpoint, or describe a fresh model.');
+    }
+    const tokenizer =
+      options.tokenizer ??
+      loadTokenizer(
+        given.tokenizerName ?? fail('model', 'a fresh model needs a tokenizer. Set tokenizerName to a directory.'),
+        type,
+      );
+    const parts = createFreshModel(changes, type, tokenizer, given.manualSeed ?? randomInt(2 ** 32));
+    return new Seq2SeqModel(parts, updateArgs(given, { modelType: type }));
+  }
+
+  get args(): Seq2SeqArgs {
+    return this.#args;
+  }
+
+  get tokenizer(): Tokenizer {
+    return this.#parts.tokenizer;
+  }
+
+  /** The number of trained values. */
+  get parameterCount(): number {
+    return this.#parts.weights.parameterCount;
+  }
+
+  /**
+   * Trains on rows and saves the model, with checkpoints on the way, in the output directory.
+   * @param trainData a file (TSV, CSV, JSONL) or rows `{ input_text, target_text }`
+   */
+  async trainModel(trainData: string | readonly RowInput[], options: TrainOptions = {}): Promise<TrainingResult> {
+    if (options.args) this.#args = updateArgs(this.#args, options.args);
+    const args = this.#args;
+    const outputDir = options.outputDir ?? args.outputDir;
+    if (!args.overwriteOutputDir && existsSync(outputDir) && readdirSync(outputDir).length > 0) {
+      fail('outputDir', `${outputDir} exists and is not empty. Name another directory, or set overwriteOutputDir.`);
+    }
+    const { examples, report } = await this.#encode(trainData);
+    if (!args.silent) process.stderr.write(`${report}\n`);
+    this.#releasePrograms();
+    const result = await train({
+      architecture: this.#parts.architecture,
+      weights: this.#parts.weights,
+      examples,
+      outputDir,
+      options: {
+        ...args,
+        seed: args.manualSeed ?? randomInt(2 ** 32),
+        threads: this.#threads,
+        showRunningLoss: options.showRunningLoss ?? true,
+      },
+      save: (directory) => this.saveModel(directory),
+      signal: options.signal,
+    });
+    if (!args.noSave) await this.saveModel(outputDir);
+    return result;
+  }
+
+  /** The mean loss on rows; also written to `eval_results.txt` in the output directory. */
+  async evalModel(evalData: string | readonly RowInput[], options: EvalOptions = {}): Promise<EvalResult> {
+    const { examples } = await this.#encode(evalData);
+    const progress = new Progress('Evaluating', examples.length, options.silent ?? this.#args.silent);
+    const loss = await evaluateLoss(this.#parts.architecture, this.#parts.weights, examples, {
+      batchSize: this.#args.evalBatchSize,
+      threads: this.#threads,
+      onBatch: (done) => progress.update(done),
+      signal: options.signal,
+    });
+    progress.finish();
+    const result = { eval_loss: loss };
+    const lines = Object.entries(result).map(([name, value]) => `${name} = ${value}\n`);
+    await writeFileWhole(path.join(options.outputDir ?? this.#args.outputDir, 'eval_results.txt'), lines.join(''));
+    return result;
+  }
+
+  /** The answers to texts, in their order; with `numReturnSequences` above 1 a list for each text. */
+  async predict(texts: readonly string[], options: PredictOptions = {}): Promise<string[] | string[][]> {
+    if (typeof texts === 'string') fail('predict', 'a list of texts is needed, not one text. Pass [text].');
+    if (!Array.isArray(texts)) fail('predict', `a list of texts is needed, not ${typeof texts}.`);
+    for (const [i, text] of texts.entries()) {
+      if (typeof text !== 'string')
+        fail('predict', `text ${i} is ${text === null ? 'null' : `a ${typeof text}`}, not a string.`);
+    }
+    const { architecture, tokenizer, config, generationConfig } = this.#parts;
+    const args = this.#args;
+    const generation = resolveGenerationOptions(
+      {
+        ...pick(
+          args,
+          'numBeams',
+          'lengthPenalty',
+          'earlyStopping',
+          'maxLength',
+          'maxNewTokens',
+          'minLength',
+          'repetitionPenalty',
+        ),
+        ...pick(args, 'noRepeatNgramSize', 'numReturnSequences', 'doSample', 'temperature'),
+        topK: args.topK ?? null,
+        topP: args.topP ?? null,
+        seed: args.manualSeed ?? null,
+      },
+      generationConfig ?? {},
+      { ...architecture.generationDefaults, ...config },
+    );
+    this.#programs ??= new GenerationPrograms(architecture, this.#parts.weights, this.#threads);
+    const sources = await tokenizer.encodeBatch(texts, { maxLength: args.maxSeqLength });
+    const found = await generate(this.#programs, sources, generation, {
+      batchSize: args.evalBatchSize,
+      signal: options.signal,
+    });
+
+    const unfinished = found.flat().filter((sequence) => !sequence.finished).length;
+    if (unfinished > 0 && !args.silent) {
+      const share = ((100 * unfinished) / found.flat().length).toFixed(0);
+      process.stderr.write(
+        `predict: ${share}% of the answers were cut at maxLength ${generation.maxLength}. Raise maxLength to get them whole.\n`,
+      );
+    }
+    // Simple Transformers asks for this clean-up, whatever the tokenizer's own default.
+    const decode = { skipSpecialTokens: args.skipSpecialTokens, cleanUpTokenizationSpaces: true };
+    const answers = found.map((sequences) =>
+      tokenizer.decodeBatch(
+        sequences.map(({ ids }) => ids),
+        decode,
+      ),
+    );
+    return generation.numReturnSequences > 1 ? answers : answers.map(([first]) => first!);
+  }
+
+  /** Writes the model to a directory that Python's Transformers and Simple Transformers load as well. */
+  async saveModel(outputDir: string = this.#args.outputDir): Promise<void> {
+    await saveModelDirectory(outputDir, this.#parts, this.#args);
+  }
+
+  /** Frees the engine's memory. The model must not be used afterwards. */
+  dispose(): void {
+    this.#releasePrograms();
+  }
+
+  get #threads(): number {
+    return this.#args.threads ?? physicalCores();
+  }
+
+  #releasePrograms(): void {
+    this.#programs?.dispose();
+    this.#programs = undefined;
+  }
+
+  async #encode(data: string | readonly RowInput[]): Promise<ReturnType<typeof encodeExamples>> {
+    const { maxSeqLength, maxTargetLength, encoding } = this.#args;
+    const rows = await rowsFrom(data, { encoding });
+    return encodeExamples(rows, this.#parts.tokenizer, this.#parts.architecture, {
+      maxSourceLength: maxSeqLength,
+      maxTargetLength: maxTargetLength ?? maxSeqLength,
+    });
+  }
+}
+
+function pick<T, K extends keyof T>(from: T, ...names: readonly K[]): Pick<T, K> {
+  return Object.fromEntries(names.map((name) => [name, from[name]])) as Pick<T, K>;
+}
