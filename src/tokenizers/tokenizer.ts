@@ -1,0 +1,49 @@
+/** Ids of the tokens that have a role; a role the vocabulary does not fill is absent. */
+export interface SpecialTokenIds {
+  bos?: number;
+  eos?: number;
+  unk?: number;
+  sep?: number;
+  pad?: number;
+  cls?: number;
+  mask?: number;
+}
+
+export interface EncodeOptions {
+  /** Most tokens to return, special tokens included; the rest of the text is cut off. */
+  maxLength?: number | undefined;
+  /** Whether to put the special tokens around the text (`<s> … </s>`). Default true. */
+  addSpecialTokens?: boolean | undefined;
+  /** Tokenise as the target side, where a family tells the two sides apart. */
+  target?: boolean | undefined;
+}
+
+export interface DecodeOptions {
+  /** Leave special tokens out of the text. Default false. */
+  skipSpecialTokens?: boolean | undefined;
+  /** Remove the spaces before English punctuation and contractions. Default: what the tokenizer's config says. */
+  cleanUpTokenizationSpaces?: boolean | undefined;
+}
+
+/** Text to token ids and back, whatever the family. */
+export interface Tokenizer {
+  /** The family, such as `byte-level-bpe`. */
+  readonly kind: string;
+  /** Number of tokens, added ones included: Python's `len(tokenizer)`. */
+  readonly vocabSize: number;
+  readonly special: SpecialTokenIds;
+  /** Longest input the model was made for, in tokens, if the checkpoint says so. */
+  readonly modelMaxLength?: number;
+
+  encode(text: string, options?: EncodeOptions): Int32Array;
+  /** As {@link encode}, without holding up the event loop. */
+  encodeBatch(texts: readonly string[], options?: EncodeOptions): Promise<Int32Array[]>;
+  decode(ids: ArrayLike<number>, options?: DecodeOptions): string;
+  decodeBatch(batch: readonly ArrayLike<number>[], options?: DecodeOptions): string[];
+
+  idOf(token: string): number | undefined;
+  tokenOf(id: number): string | undefined;
+
+  /** File name → content: what Python's AutoTokenizer (fast and slow) needs to load this tokenizer from a folder. */
+  files(): ReadonlyMap<string, string | Uint8Array>;
+}
