@@ -15,9 +15,7 @@ const FUNCTIONS = {
   createSessionOptions: [10, ['pointer']],
   setSessionExecutionMode: [13, ['pointer', 'int']],
   enableProfiling: [14, ['pointer', 'path']],
-  enableMemPattern: [16, ['pointer']],
   disableMemPattern: [17, ['pointer']],
-  enableCpuMemArena: [18, ['pointer']],
   disableCpuMemArena: [19, ['pointer']],
   setSessionLogSeverityLevel: [22, ['pointer', 'int']],
   setSessionGraphOptimizationLevel: [23, ['pointer', 'int']],
@@ -46,7 +44,7 @@ const FUNCTIONS = {
   releaseAvailableProviders: [126, ['pointer', 'int']],
   addSessionConfigEntry: [130, ['pointer', 'text', 'text']],
   addInitializer: [150, ['pointer', 'text', 'pointer']],
-  addExternalInitializers: [210, ['pointer', 'pointer', 'pointer', 'size']],
+  addExternalInitializers: [210, ['pointer', 'texts', 'pointer', 'size']],
 } as const satisfies Record<string, Declaration>;
 
 const API_VERSION = 20;
@@ -64,6 +62,7 @@ interface Native {
   int: number;
   size: number;
   text: string;
+  texts: readonly string[];
   path: string;
   nothing: undefined;
 }
@@ -96,6 +95,7 @@ const NATIVE_TYPES: Readonly<Record<keyof Native, string>> = {
   int: 'int',
   size: 'size_t',
   text: 'str',
+  texts: 'str*',
   path: process.platform === 'win32' ? 'str16' : 'str',
   nothing: 'void',
 };

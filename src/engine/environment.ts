@@ -1,7 +1,7 @@
 import { api, created } from './api.js';
 
-/** `OrtLoggingLevel`. */
-export const LOG_ERRORS_ONLY = 3;
+/** `OrtLoggingLevel` FATAL: errors come as statuses, and would be on stderr a second time. */
+export const LOG_NOTHING = 4;
 const DEVICE_ALLOCATOR = 0;
 const DEFAULT_MEMORY = 0;
 
@@ -25,7 +25,7 @@ export function environment(): Environment {
 function start(): Environment {
   const { createEnv, createCpuMemoryInfo, getAllocatorWithDefaultOptions } = api();
   return {
-    handle: created('start', (out) => createEnv(LOG_ERRORS_ONLY, 'seq2seq', out)),
+    handle: created('start', (out) => createEnv(LOG_NOTHING, 'seq2seq', out)),
     mainMemory: created('use main memory', (out) => createCpuMemoryInfo(DEVICE_ALLOCATOR, DEFAULT_MEMORY, out)),
     allocator: created('find its allocator', (out) => getAllocatorWithDefaultOptions(out)),
   };

@@ -71,9 +71,7 @@ export class Program {
   async run(inputs: Tensors, outputs: Tensors = {}): Promise<Record<string, Tensor>> {
     const call = this.#begin(inputs, outputs);
     try {
-      const status = await new Promise<Status>((resolve, reject) => {
-        api().run.async(...this.#arguments(call), (error, result) => (error ? reject(error) : resolve(result)));
-      });
+      const status = await this.#start(call);
       check(status, `run ${this.#label}`);
     } finally {
       this.#end(call);
@@ -116,6 +114,20 @@ export class Program {
     const results: Record<string, Tensor> = {};
     for (const [index, { name }] of this.signature.outputs.entries()) results[name] = outputs[index]!;
     return { array, tensors, results };
+  }
+
+  async #start(call: Call): Promise<Status> {
+    try {
+      return await new Promise((resolve, reject) => {
+        api().run.async(...this.#arguments(call), (error, status) => (error ? reject(error) : resolve(status)));
+      });
+    } catch (error) {
+      return fail(
+        'engine',
+        `${this.#label} could not start: ${(error as Error).message}. Wait for earlier runs.`,
+        error,
+      );
+    }
   }
 
   #arguments({ array }: Call): Parameters<ReturnType<typeof api>['run']> {

@@ -3,8 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { fail, nearest } from '../errors.js';
 import { api, check, created } from './api.js';
 import { physicalCores } from './cores.js';
-import { environment, LOG_ERRORS_ONLY } from './environment.js';
-import { NameArray } from './names.js';
+import { environment, LOG_NOTHING } from './environment.js';
 import type { Tensors } from './signature.js';
 import { defectOf, giveBack, handleOf, retain, Tensor } from './tensor.js';
 
@@ -74,7 +73,7 @@ function configure(label: string, settings: bigint, options: ProgramOptions): vo
   check(ort.setIntraOpNumThreads(settings, threadCount(label, options.threads ?? physicalCores())), doing);
   check(ort.setInterOpNumThreads(settings, 1), doing);
   check(ort.setSessionExecutionMode(settings, SEQUENTIAL), doing);
-  check(ort.setSessionLogSeverityLevel(settings, LOG_ERRORS_ONLY), doing);
+  check(ort.setSessionLogSeverityLevel(settings, LOG_NOTHING), doing);
   check(ort.setSessionGraphOptimizationLevel(settings, optimizationLevel(label, options.optimization ?? 'all')), doing);
   if (options.memoryPattern === false) check(ort.disableMemPattern(settings), doing);
   if (options.arena === false) check(ort.disableCpuMemArena(settings), doing);
@@ -96,12 +95,14 @@ function optimizationLevel(label: string, name: string): number {
   const known = Object.keys(levels);
   return fail(
     'engine',
-    `${label}: there is no optimization "${name}". Give "${nearest(String(name), known) ?? known.join('", "')}".`,
+    `${label}: there is no optimization "${String(name)}". Give "${nearest(String(name), known) ?? known.join('", "')}".`,
   );
 }
 
 /** The library writes nothing, silently, where it cannot. */
 function profilePath(label: string, profile: string): string {
+  if (typeof profile !== 'string' || profile === '')
+    fail('engine', `${label}: profile must be the start of a file path.`);
   const path = resolve(profile);
   if (!existsSync(dirname(path))) fail('engine', `${label}: cannot profile to ${path}; there is no such directory.`);
   return path;
@@ -126,8 +127,8 @@ function bindConstants(label: string, settings: bigint, constants: readonly [str
   if (constants.length === 0) return;
   const { addExternalInitializers, addInitializer } = api();
   const doing = `bind the constants of ${label}`;
-  const names = new NameArray(constants.map(([name]) => name));
+  const names = constants.map(([name]) => name);
   const values = BigUint64Array.from(constants, ([, tensor]) => handleOf(tensor));
-  check(addExternalInitializers(settings, names.address, values, constants.length), doing);
+  check(addExternalInitializers(settings, names, values, constants.length), doing);
   for (const [name, tensor] of constants) check(addInitializer(settings, name, handleOf(tensor)), doing);
 }

@@ -41,6 +41,7 @@ export class SignatureCheck {
     this.#program = program;
     this.#requireDistinctNames('input', inputs);
     this.#requireDistinctNames('output', outputs);
+    this.#requireSeparateOutputs(inputs, outputs);
     this.#inputs = inputs.map((spec) => this.#port(spec));
     this.#outputs = outputs.map((spec) => this.#port(spec));
     this.#expressions = this.#dims.flatMap((dim, index) => (isSymbol(dim) ? [] : [index]));
@@ -119,6 +120,12 @@ export class SignatureCheck {
     if (names.size === specs.length) return;
     const twice = specs.find(({ name }) => !names.delete(name));
     this.#fail(`two ${kind}s are called "${twice?.name}". Give each its own name.`);
+  }
+
+  /** ONNX Runtime would leave such an output as it was given, without a word. */
+  #requireSeparateOutputs(inputs: readonly TensorSpec[], outputs: readonly TensorSpec[]): void {
+    const both = outputs.find(({ name }) => inputs.some((input) => input.name === name));
+    if (both) this.#fail(`"${both.name}" is an input and an output. Give the output a name of its own (Identity).`);
   }
 
   /** Every symbol must be the plain size of some input, or no run could tell what it is. */

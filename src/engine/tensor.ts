@@ -94,7 +94,10 @@ export class Tensor<D extends DType = DType> {
     const kind = ArrayBuffer.isView(data) ? data[Symbol.toStringTag] : typeof data;
     const type = dtype ?? DEFAULT_DTYPES[kind];
     if (type === undefined || !Object.hasOwn(ARRAYS, type) || ARRAYS[type].name !== kind) {
-      fail('engine', `a ${kind} cannot be a tensor${dtype === undefined ? '' : ` of ${dtype}`}. ${expectedArrays()}`);
+      fail(
+        'engine',
+        `a tensor${dtype === undefined ? '' : ` of ${dtype}`} cannot be made of: ${kind}. ${expectedArrays()}`,
+      );
     }
     const length = elements(shape);
     if (data.length !== length) {

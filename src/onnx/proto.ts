@@ -45,6 +45,7 @@ export interface OnnxModel {
 }
 
 const IR_VERSION = 9;
+const EXTERNAL_LOCATION = 'a constant from memory';
 const MAX_BYTES = 2 ** 31 - 1; // Protocol Buffers' limit for one message
 
 /** The model as the bytes of an ONNX file; field numbers are those of `onnx.proto`. */
@@ -121,10 +122,11 @@ function writeInitializer(writer: ProtoWriter, initializer: OnnxInitializer): vo
     }
     writer.bytes(9, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   } else {
-    // The file is never read: the session takes the values from memory by the initializer's name.
+    // No such file is read: the session takes the values from memory, by the initializer's name. Where the caller forgot
+    // to give them, this is the file that ONNX Runtime misses.
     writer.message(13, () => {
       writer.string(1, 'location');
-      writer.string(2, 'memory');
+      writer.string(2, EXTERNAL_LOCATION);
     });
     writer.int(14, 1);
   }
