@@ -1,0 +1,270 @@
+import * as o from './option.js';
+
+// Every option once. Names, defaults and meanings are those of Simple Transformers unless a note says otherwise; from
+// these tables come the types, the validation, the command line's flags, the documentation and `model_args.json`.
+
+const otherOptimizers = o.later('parameter groups and optimizers other than plain AdamW come with a later release');
+const otherSchedules = o.later('schedules other than the linear one come with a later release');
+const evaluating = o.later('evaluation during training comes with a later release');
+const stopping = o.later('early stopping comes with a later release');
+const caching = o.later(
+  'the cache of tokenised rows comes with a later release; rows are tokenised in memory each time',
+);
+const workers = o.later('tokenising in worker threads comes with a later release; rows are tokenised in this process');
+const watching = o.later('TensorBoard and W&B come with a later release; training_log.jsonl has every logged step');
+const quantizing = o.later('quantized models come with a later release');
+const otherTypes = o.later('model types other than bart come with a later release');
+const casing = o.later(
+  "BART's tokenizer keeps case; lower-casing comes with the types that have it, in a later release",
+);
+const metrics = o.later('metrics on generated texts come with a later release');
+const retrieval = o.later('retrieval-augmented generation (rag-token, rag-sequence) comes with a later release');
+
+export const trainingOptions = {
+  numTrainEpochs: o.works(o.count, 1, 'How often training goes through all rows.'),
+  maxSteps: o.works(o.stepsOrNoLimit, -1, 'Optimizer steps to train; overrides numTrainEpochs.'),
+  trainBatchSize: o.works(o.count, 8, 'Rows of a training batch.'),
+  gradientAccumulationSteps: o.works(o.count, 1, 'Batches whose gradients are summed into one optimizer step.'),
+  learningRate: o.works(o.notNegative, 4e-5, 'The highest learning rate, reached at the end of the warm-up.'),
+  optimizer: otherOptimizers(o.oneOf('AdamW', 'Adafactor'), 'AdamW', 'The rule that turns gradients into updates.'),
+  adamBetas: o.works(o.betas, [0.9, 0.999], "Decay of AdamW's running means of gradients and of their squares."),
+  adamEpsilon: o.works(o.positive, 1e-8, "Added to the root in AdamW's denominator."),
+  weightDecay: o.works(o.notNegative, 0, 'Decoupled weight decay.', {
+    note: "Biases and all layer norms are spared; the reference misses BART's `layer_norm` weights and decays them.",
+  }),
+  maxGradNorm: o.works(o.positive, 1, 'Gradients are scaled down to this global norm.'),
+  scheduler: otherSchedules(
+    o.oneOf(
+      'linear_schedule_with_warmup',
+      'constant_schedule',
+      'constant_schedule_with_warmup',
+      'cosine_schedule_with_warmup',
+      'cosine_with_hard_restarts_schedule_with_warmup',
+      'polynomial_decay_schedule_with_warmup',
+    ),
+    'linear_schedule_with_warmup',
+    'How the learning rate moves over the steps.',
+  ),
+  warmupRatio: o.works(o.share, 0.06, 'Share of all steps in which the learning rate rises, rounded up.'),
+  warmupSteps: o.works(o.wholeNumber, 0, 'Steps in which the learning rate rises; above 0 it overrides warmupRatio.'),
+  manualSeed: o.works(o.seed.optional(), undefined, 'Seed of shuffling, dropout, new weights and sampling.', {
+    note: 'One seed gives equal weights to the bit. Unset, every run draws another.',
+  }),
+  adafactorBeta1: otherOptimizers(o.share.optional(), undefined, "Decay of Adafactor's running mean of gradients."),
+  adafactorClipThreshold: otherOptimizers(o.positive, 1, "Root mean square at which Adafactor's update is clipped."),
+  adafactorDecayRate: otherOptimizers(o.number, -0.8, "Exponent of Adafactor's running mean of squared gradients."),
+  adafactorEps: otherOptimizers(o.pair, [1e-30, 1e-3], "Adafactor's two regularisers: squared gradient, weight scale."),
+  adafactorRelativeStep: otherOptimizers(o.flag, true, 'Adafactor derives its learning rate from the step.'),
+  adafactorScaleParameter: otherOptimizers(o.flag, true, 'Adafactor scales its learning rate by the weights.'),
+  adafactorWarmupInit: otherOptimizers(o.flag, true, "Adafactor's relative step starts with a warm-up."),
+  cosineScheduleNumCycles: otherSchedules(o.notNegative, 0.5, 'Waves of the cosine schedules.'),
+  polynomialDecayScheduleLrEnd: otherSchedules(o.notNegative, 1e-7, 'Last learning rate of the polynomial schedule.'),
+  polynomialDecaySchedulePower: otherSchedules(o.notNegative, 1, 'Exponent of the polynomial schedule.'),
+  customLayerParameters: otherOptimizers(o.list, [], 'Optimizer settings for the parameters of single layers.'),
+  customParameterGroups: otherOptimizers(o.list, [], 'Optimizer settings for named parameters.'),
+  trainCustomParametersOnly: otherOptimizers(o.flag, false, 'Trains the parameters of the custom groups alone.'),
+};
+
+export const dataOptions = {
+  maxSeqLength: o.works(o.count, 128, 'Tokens of a source; longer ones are cut.', {
+    note: 'Nothing is padded to this length; the reference pads every row to it.',
+  }),
+  maxTargetLength: o.works(o.count.optional(), undefined, 'Tokens of a target; unset, it is maxSeqLength.', {
+    note: 'Not in Simple Transformers, which cuts targets at `max_seq_length`.',
+  }),
+  encoding: o.works(o.text.optional(), undefined, 'Encoding of data files; unset, UTF-8.', {
+    note: "The names are those of the WHATWG Encoding standard: `latin1`, not Python's `latin-1`.",
+  }),
+  doLowerCase: casing(o.flag, false, 'Lower-cases texts.'),
+  srcLang: otherTypes(o.text, 'en_XX', 'Language code of the sources (mbart, mbart50).'),
+  tgtLang: otherTypes(o.text, 'ro_RO', 'Language code of the targets (mbart, mbart50).'),
+  reprocessInputData: caching(o.flag, true, 'Tokenises anew although a cache exists.'),
+  noCache: caching(o.flag, false, 'Writes no cache of tokenised rows.', {
+    note: 'No cache is written yet, whatever the value.',
+    honoured: [true],
+  }),
+  useCachedEvalFeatures: caching(o.flag, false, 'Evaluates on tokenised rows of an earlier evaluation.'),
+  cacheDir: caching(o.path, 'cache_dir/', 'Directory of the cache of tokenised rows.'),
+  datasetCacheDir: caching(o.path.optional(), undefined, 'Directory of the cache of datasets.'),
+  useMultiprocessing: workers(o.flag, false, 'Tokenises training rows in parallel.', {
+    note: 'Off by default: nothing is forked here.',
+    python: { default: true },
+  }),
+  useMultiprocessingForEvaluation: workers(o.flag, false, 'Tokenises evaluation rows in parallel.', {
+    note: 'Off by default: nothing is forked here.',
+    python: { default: true },
+  }),
+  processCount: workers(o.count.optional(), undefined, 'How many workers tokenise.', { python: { local: true } }),
+  multiprocessingChunksize: workers(o.integer, -1, 'Rows a worker takes at once; -1 chooses.', {
+    python: { local: true },
+  }),
+  dataloaderNumWorkers: workers(o.wholeNumber, 0, 'How many workers make batches.', { python: { local: true } }),
+  useHfDatasets: o.refused(
+    'it names a Python package. Rows come from TSV, CSV and JSONL files or from arrays',
+    o.flag,
+    false,
+    'Reads data through the Python package `datasets`.',
+  ),
+  datasetClass: o.refused(
+    'it names a Python class. Pass the rows themselves, `{ input_text, target_text }`, to trainModel or evalModel',
+    o.anything.optional(),
+    undefined,
+    'A Python class that makes the rows.',
+  ),
+};
+
+export const evaluationOptions = {
+  evalBatchSize: o.works(o.count, 8, 'Texts of a batch in evaluation and prediction.', {
+    note: 'The results do not depend on it: eval_loss is the mean over tokens, not over batches.',
+  }),
+  evaluateGeneratedText: metrics(o.flag, false, 'Also generates texts in evaluation, for metrics on them.'),
+  evaluateDuringTraining: evaluating(o.flag, false, 'Evaluates while training.'),
+  evaluateDuringTrainingSteps: evaluating(o.stepsOrNever, 2000, 'Steps between two evaluations.'),
+  evaluateDuringTrainingSilent: evaluating(o.flag, true, 'Without progress bars for these evaluations.'),
+  evaluateDuringTrainingVerbose: evaluating(o.flag, false, 'Prints the results of these evaluations.'),
+  evaluateEachEpoch: evaluating(o.flag, true, 'Also evaluates after each epoch.'),
+  useEarlyStopping: stopping(o.flag, false, 'Stops when evaluations no longer get better.'),
+  earlyStoppingMetric: stopping(o.text, 'eval_loss', 'The result that has to get better.'),
+  earlyStoppingMetricMinimize: stopping(o.flag, true, 'Whether better means lower.'),
+  earlyStoppingDelta: stopping(o.notNegative, 0, 'By how much it has to get better.'),
+  earlyStoppingPatience: stopping(o.count, 3, 'How many evaluations it may fail to.'),
+  earlyStoppingConsiderEpochs: stopping(o.flag, false, 'Counts the evaluations after epochs, too.'),
+};
+
+export const generationOptions = {
+  maxLength: o.works(o.count, 20, 'Tokens of an answer, the start token included.', {
+    note: 'The total for every model type; the reference counts new tokens for mBART.',
+  }),
+  maxNewTokens: o.works(o.count.optional(), undefined, 'Tokens of an answer after the start; overrides maxLength.', {
+    note: 'Not in Simple Transformers; as in Transformers.',
+  }),
+  minLength: o.works(o.wholeNumber, 0, 'Tokens, counted as for maxLength, before an answer may end.', {
+    note: 'Not in Simple Transformers; as in Transformers.',
+  }),
+  numBeams: o.works(o.count, 1, 'Beams of the search; 1 is greedy.'),
+  lengthPenalty: o.works(o.number, 2, "Exponent of the length that divides a beam's score; above 0 favours length."),
+  earlyStopping: o.works(
+    o.flagOrNever,
+    true,
+    'Ends a beam search once numBeams answers are complete; `never` only when none can get better.',
+  ),
+  repetitionPenalty: o.works(o.positive, 1, 'Above 1, tokens already in the answer become less likely.'),
+  noRepeatNgramSize: o.works(o.wholeNumber, 0, 'No run of this many tokens occurs twice; 0 allows all.', {
+    note: 'Not in Simple Transformers; as in Transformers.',
+  }),
+  numReturnSequences: o.works(o.count, 1, 'Answers to each text; at most numBeams unless sampled.'),
+  doSample: o.works(o.flag, false, 'Draws tokens by their probability instead of taking the best.'),
+  topK: o.works(o.wholeNumber.optional(), undefined, 'With doSample: draws among this many best tokens; 0 is all.'),
+  topP: o.works(
+    o.probability.optional(),
+    undefined,
+    'With doSample: draws among the best tokens that make up this share.',
+  ),
+  temperature: o.works(o.positive, 1, 'With doSample: divides the logits; below 1 is more certain.', {
+    note: 'Not in Simple Transformers; as in Transformers.',
+  }),
+  skipSpecialTokens: o.works(o.flag, true, 'Leaves special tokens out of the answers.'),
+  useMultiprocessedDecoding: workers(o.flag, false, 'Turns tokens into texts in parallel.'),
+};
+
+export const savingOptions = {
+  outputDir: o.works(o.path, 'outputs/', 'Directory for the model, its checkpoints and results.'),
+  overwriteOutputDir: o.works(o.flag, false, 'Trains into outputDir although it is not empty.'),
+  saveSteps: o.works(o.stepsOrNever, 2000, 'Steps between two checkpoints.'),
+  saveModelEveryEpoch: o.works(o.flag, true, 'Saves a checkpoint after each epoch.'),
+  noSave: o.works(o.flag, false, 'Saves no model at all.'),
+  notSavedArgs: o.works(o.names, [], 'Options to leave out of model_args.json.'),
+  saveOptimizerAndScheduler: o.later('resuming a run comes with a later release; only models are saved so far')(
+    o.flag,
+    true,
+    'Also saves what is needed to resume.',
+    { note: 'Nothing of the kind is saved yet, whatever the value.', honoured: [false] },
+  ),
+  saveBestModel: evaluating(o.flag, true, 'Keeps the best model of the evaluations during training.'),
+  bestModelDir: evaluating(o.path, 'outputs/best_model', 'Directory of the best model.'),
+  saveEvalCheckpoints: evaluating(o.flag, true, 'Saves a checkpoint at each evaluation during training.'),
+};
+
+export const loggingOptions = {
+  loggingSteps: o.works(o.stepsOrNever, 50, 'Steps between two lines of training_log.jsonl.'),
+  silent: o.works(o.flag, false, 'No progress bars and no log lines on the terminal.'),
+  tensorboardDir: watching(o.path.optional(), undefined, 'Directory of TensorBoard files.'),
+  wandbProject: watching(o.text.optional(), undefined, 'Project on Weights & Biases.'),
+  wandbKwargs: watching(o.object, {}, 'Further settings of Weights & Biases.'),
+  sweepConfig: watching(o.object.optional(), undefined, 'Options set by a sweep of Weights & Biases.', {
+    python: { local: true },
+  }),
+};
+
+export const modelOptions = {
+  config: o.works(o.object, {}, "Values that override those of the model's config.json."),
+  tokenizerName: o.works(o.path.optional(), undefined, 'Directory of the tokenizer of a model that starts fresh.', {
+    note: 'Not kept in model_args.json: a saved model carries its tokenizer.',
+    python: { local: true },
+  }),
+  threads: o.works(o.count.optional(), undefined, 'Threads that compute; unset, as many as physical cores.', {
+    python: { name: 'thread_count' },
+  }),
+  modelName: o.recorded(o.text.optional(), undefined, 'What the model was loaded from; set by the model.'),
+  modelType: o.recorded(o.text.optional(), undefined, 'Its type, e.g. bart; set by the model.'),
+  tokenizerType: otherTypes(o.text.optional(), undefined, 'Kind of tokenizer, where the model does not tell.'),
+  baseMarianModelName: otherTypes(o.text.optional(), undefined, "Where a marian model's tokenizer comes from."),
+  dynamicQuantize: quantizing(o.flag, false, 'Quantizes the model to 8 bits when it is loaded.'),
+  quantizedModel: quantizing(o.flag, false, 'Loads a model that was saved quantized.'),
+  fp16: o.refused(
+    'arithmetic is float32: half precision makes nothing faster on a CPU. Checkpoints in float16 load all the same',
+    o.flag,
+    false,
+    'Mixed precision.',
+    { note: 'The default there is true, which only counts on a GPU.', python: { default: true } },
+  ),
+  nGpu: o.refused(
+    'training runs on the CPU; `threads` says on how many cores',
+    o.wholeNumber,
+    1,
+    'How many GPUs train.',
+  ),
+  localRank: o.refused(
+    "it is set by PyTorch's launcher, which has no part here; one process trains, on `threads` cores",
+    o.integer,
+    -1,
+    'Place of this process in a distributed run.',
+  ),
+};
+
+export const retrievalOptions = {
+  faissD: retrieval(o.count, 768, 'Size of the embeddings.'),
+  faissM: retrieval(o.count, 128, 'Links of a node in an HNSW index.'),
+  faissIndexType: retrieval(o.text, 'IndexFlatIP', 'Kind of index.'),
+  includeTitleInCorpus: retrieval(o.flag, true, 'Embeds titles together with texts.', {
+    note: 'Also met as `include_title_in_knowledge_dataset`, which is accepted.',
+  }),
+  ragEmbedBatchSize: retrieval(o.count, 1, 'Passages of a batch when they are embedded.', { python: { default: 16 } }),
+  saveKnowledgeDataset: retrieval(o.flag, true, 'Saves the embedded passages with the model.'),
+  saveKnowledgeDatasetWithCheckpoints: retrieval(o.flag, false, 'Saves them with every checkpoint, too.'),
+  splitTextN: retrieval(o.count, 100, 'Occurrences of splitTextCharacter after which a passage ends.'),
+  splitTextCharacter: retrieval(o.text, ' ', 'What is counted to split texts into passages.'),
+};
+
+/** The tables in the order in which they are shown. */
+export const optionGroups = {
+  Training: trainingOptions,
+  Data: dataOptions,
+  Evaluation: evaluationOptions,
+  Generation: generationOptions,
+  Saving: savingOptions,
+  Logging: loggingOptions,
+  Model: modelOptions,
+  Retrieval: retrievalOptions,
+} as const;
+
+export const options = {
+  ...trainingOptions,
+  ...dataOptions,
+  ...evaluationOptions,
+  ...generationOptions,
+  ...savingOptions,
+  ...loggingOptions,
+  ...modelOptions,
+  ...retrievalOptions,
+};

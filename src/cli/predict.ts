@@ -1,0 +1,99 @@
+import { Command } from 'commander';
+import { fail } from '../errors.js';
+import type { Seq2SeqModel } from '../seq2seq-model.js';
+import { stopSignal, unlessStopped } from './failure.js';
+import { addArgsFlags } from './flags.js';
+import { lineChunks, requireReadable } from './input.js';
+import { addModelFlags, requestedModel, withModel } from './model.js';
+import { type Output, openOutput } from './output.js';
+
+interface Flags {
+  readonly input?: string;
+  readonly output?: string;
+  readonly json?: boolean;
+}
+
+export function predictCommand(): Command {
+  const command = new Command('predict')
+    .description('Answer each line of a text, in its order. An empty line is a text, too.')
+    .option('--input <file>', 'texts, one a line (stdin without it)')
+    .option('--output <file>', 'answers, one a line; the file appears when all are there (stdout without it)')
+    .option('--json', 'write {"outputs": [answers]} for each text')
+    .addHelpText('after', '\nWithout --json an answer is a line of its own; line breaks within it become spaces.');
+  addArgsFlags(addModelFlags(command), [
+    'Generation',
+    'Model',
+    'evalBatchSize',
+    'maxSeqLength',
+    'encoding',
+    'manualSeed',
+    'silent',
+  ]);
+  return command.action(predict);
+}
+
+async function predict({ input, output: target, json = false }: Flags, command: Command): Promise<void> {
+  const load = requestedModel(command);
+  if (input !== undefined) requireReadable(input, 'predict');
+  const signal = stopSignal();
+  const output = openOutput(target);
+  try {
+    const work = withModel(load, signal, (model) => answer(model, input, output, json ? asJson : asText, signal));
+    const answered = await unlessStopped(work, signal);
+    if (answered === 0) fail('predict', `${input ?? 'stdin'} has no lines. Give one text a line.`);
+    output.keep();
+  } finally {
+    output.discard();
+  }
+}
+
+/** Answers the input chunk by chunk and returns how many lines it had. */
+async function answer(
+  model: Seq2SeqModel,
+  input: string | undefined,
+  output: Output,
+  format: (answers: readonly string[]) => string,
+  signal: AbortSignal,
+): Promise<number> {
+  const { evalBatchSize, encoding, silent } = model.args;
+  const progress = silent ? undefined : new Progress();
+  let answered = 0;
+  // Several batches at once, so that the model can put texts of like length together.
+  for await (const texts of lineChunks(input, Math.max(256, 8 * evalBatchSize), encoding)) {
+    const answers = await model.predict(texts, { signal });
+    await output.write(answers.map((each) => format([each].flat())).join(''));
+    answered += texts.length;
+    progress?.tell(answered);
+  }
+  progress?.end(answered);
+  return answered;
+}
+
+/** A line on stderr: rewritten in place on a terminal, in a log file only now and then. */
+class Progress {
+  readonly #started = performance.now();
+  readonly #interval = process.stderr.isTTY ? 100 : 10_000;
+  #told = this.#started;
+
+  tell(answered: number): void {
+    if (performance.now() - this.#told > this.#interval) this.#write(answered, process.stderr.isTTY ? '\r' : '\n');
+  }
+
+  end(answered: number): void {
+    this.#write(answered, '\n');
+  }
+
+  #write(answered: number, end: string): void {
+    this.#told = performance.now();
+    const rate = (answered * 1000) / (this.#told - this.#started);
+    process.stderr.write(`predict: ${answered} texts, ${rate.toFixed(1)} a second${end}`);
+  }
+}
+
+function asJson(answers: readonly string[]): string {
+  return `${JSON.stringify({ outputs: answers })}\n`;
+}
+
+function asText(answers: readonly string[]): string {
+  return answers.map((answer) => `${answer.replace(/[\r\n]+/g, ' ')}\n`).join('');
+}

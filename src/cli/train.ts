@@ -1,0 +1,37 @@
+import { Command } from 'commander';
+import { stopSignal, usage } from './failure.js';
+import { addArgsFlags } from './flags.js';
+import { requireReadable } from './input.js';
+import { addModelFlags, requestedModel, withModel } from './model.js';
+import { printResult } from './output.js';
+
+interface Flags {
+  readonly trainData?: string;
+  readonly evalData?: string;
+  readonly json?: boolean;
+}
+
+export function trainCommand(): Command {
+  const command = new Command('train')
+    .description('Train a model on rows of input_text and target_text, and save it in --output-dir.')
+    .option('--train-data <file>', 'rows to train on: TSV or CSV with a header, or JSONL (required)')
+    .option('--eval-data <file>', 'rows to evaluate the trained model on')
+    .option('--json', 'print the result as one JSON object');
+  addArgsFlags(addModelFlags(command), ['Training', 'Data', 'evalBatchSize', 'Saving', 'Logging', 'Model']);
+  return command.action(train);
+}
+
+async function train({ trainData, evalData, json }: Flags, command: Command): Promise<void> {
+  const load = requestedModel(command);
+  if (trainData === undefined) usage('train', 'which rows? Give --train-data FILE.');
+  // A wrong path for the last step should not be found out after hours of the first.
+  for (const file of [trainData, evalData]) if (file !== undefined) requireReadable(file, 'train');
+  const signal = stopSignal();
+  const result = await withModel(load, signal, async (model) => {
+    const { globalStep, trainingLoss } = await model.trainModel(trainData, { signal });
+    signal.throwIfAborted();
+    const trained = { global_step: globalStep, training_loss: trainingLoss };
+    return evalData === undefined ? trained : { ...trained, ...(await model.evalModel(evalData, { signal })) };
+  });
+  await printResult(result, json);
+}
