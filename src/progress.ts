@@ -18,15 +18,18 @@ const LINE_MS = 15_000;
  */
 export class Progress {
   readonly #title: string;
-  readonly #total: number;
+  readonly #total: number | undefined;
   readonly #stream: ProgressStream | undefined;
   readonly #start = performance.now();
   #shown = 0;
   #done = 0;
   #note = '';
 
-  /** @param silent shows nothing at all */
-  constructor(title: string, total: number, silent: boolean, stream: ProgressStream = process.stderr) {
+  /**
+   * @param total undefined when it is not known: then the count and its rate are shown
+   * @param silent shows nothing at all
+   */
+  constructor(title: string, total: number | undefined, silent: boolean, stream: ProgressStream = process.stderr) {
     this.#title = title;
     this.#total = total;
     this.#stream = silent ? undefined : stream;
@@ -58,18 +61,25 @@ export class Progress {
   #draw(): void {
     if (!this.#stream) return;
     const seconds = (performance.now() - this.#start) / 1000;
-    const share = this.#total === 0 ? 1 : Math.min(1, this.#done / this.#total);
-    const filled = Math.round(share * BAR);
-    const time =
-      this.#done >= this.#total
-        ? formatDuration(seconds)
-        : share > 0
-          ? `${formatDuration(seconds / share - seconds)} left`
-          : '';
-    const bar = '━'.repeat(filled) + '╌'.repeat(BAR - filled);
-    const parts = [this.#title, bar, `${this.#done}/${this.#total}`, this.#note, time].filter(Boolean);
-    const line = parts.join('  ').slice(0, (this.#stream.columns ?? 120) - 1);
+    const line = (this.#total === undefined ? this.#countLine(seconds) : this.#barLine(seconds, this.#total))
+      .filter(Boolean)
+      .join('  ')
+      .slice(0, (this.#stream.columns ?? 120) - 1);
     this.#stream.write(this.#stream.isTTY ? `\r\x1b[K${line}` : `${line}\n`);
+  }
+
+  #countLine(seconds: number): string[] {
+    const rate = `${(this.#done / Math.max(seconds, 1e-3)).toFixed(1)} a second`;
+    return [this.#title, String(this.#done), rate, this.#note, formatDuration(seconds)];
+  }
+
+  #barLine(seconds: number, total: number): string[] {
+    const share = total === 0 ? 1 : Math.min(1, this.#done / total);
+    const filled = Math.round(share * BAR);
+    const left = share > 0 ? `${formatDuration(seconds / share - seconds)} left` : '';
+    const bar = '━'.repeat(filled) + '╌'.repeat(BAR - filled);
+    const time = this.#done >= total ? formatDuration(seconds) : left;
+    return [this.#title, bar, `${this.#done}/${total}`, this.#note, time];
   }
 }
 

@@ -1,8 +1,9 @@
 import { randomInt } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import process from 'node:process';
-import { parseArgs, type Seq2SeqArgs, type Seq2SeqArgsInput, updateArgs } from './args/index.js';
+import { checkArgs, parseArgs, type Seq2SeqArgs, type Seq2SeqArgsInput, updateArgs } from './args/index.js';
 import { writeFileWhole } from './checkpoints/index.js';
 import { type RowInput, rowsFrom } from './data/index.js';
 import { physicalCores } from './engine/index.js';
@@ -49,6 +50,10 @@ export type EvalResult = {
 };
 
 export interface PredictOptions {
+  /** Called with the number of texts answered so far. */
+  onProgress?: ((done: number) => void) | undefined;
+  /** Hears how many answers hit the length limit before they ended; by default a line on stderr says so. */
+  onUnfinished?: ((unfinished: number, answers: number, maxLength: number) => void) | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -74,11 +79,11 @@ export class Seq2SeqModel {
     }
     if (type === undefined)
       fail('model', 'encoderDecoderType is missing. Give it with encoderDecoderName, or with a config.');
-    const given = parseArgs(options.args);
+    const given = checkArgs(options.args);
     const changes = { ...given.config, ...config };
     if (name !== undefined) {
       const { args, warnings, ...parts } = loadModelDirectory(name, type, changes);
-      const all = updateArgs(parseArgs(args), { ...options.args, modelName: name, modelType: type });
+      const all = parseArgs({ ...args, ...given, modelName: name, modelType: type });
       if (!all.silent) for (const warning of warnings) process.stderr.write(`${warning}\n`);
       return new Seq2SeqModel(parts, all);
     }
@@ -92,7 +97,7 @@ export class Seq2SeqModel {
         type,
       );
     const parts = createFreshModel(changes, type, tokenizer, given.manualSeed ?? randomInt(2 ** 32));
-    return new Seq2SeqModel(parts, updateArgs(given, { modelType: type }));
+    return new Seq2SeqModel(parts, parseArgs({ ...given, modelType: type }));
   }
 
   get args(): Seq2SeqArgs {
@@ -142,6 +147,8 @@ export class Seq2SeqModel {
 
   /** The mean loss on rows; also written to `eval_results.txt` in the output directory. */
   async evalModel(evalData: string | readonly RowInput[], options: EvalOptions = {}): Promise<EvalResult> {
+    const outputDir = options.outputDir ?? this.#args.outputDir;
+    await mkdir(outputDir, { recursive: true });
     const { examples } = await this.#encode(evalData);
     const progress = new Progress('Evaluating', examples.length, options.silent ?? this.#args.silent);
     const loss = await evaluateLoss(this.#parts.architecture, this.#parts.weights, examples, {
@@ -153,7 +160,7 @@ export class Seq2SeqModel {
     progress.finish();
     const result = { eval_loss: loss };
     const lines = Object.entries(result).map(([name, value]) => `${name} = ${value}\n`);
-    await writeFileWhole(path.join(options.outputDir ?? this.#args.outputDir, 'eval_results.txt'), lines.join(''));
+    await writeFileWhole(path.join(outputDir, 'eval_results.txt'), lines.join(''));
     return result;
   }
 
@@ -192,15 +199,12 @@ export class Seq2SeqModel {
     const found = await generate(this.#programs, sources, generation, {
       batchSize: args.evalBatchSize,
       signal: options.signal,
+      onProgress: options.onProgress,
     });
 
     const unfinished = found.flat().filter((sequence) => !sequence.finished).length;
-    if (unfinished > 0 && !args.silent) {
-      const share = ((100 * unfinished) / found.flat().length).toFixed(0);
-      process.stderr.write(
-        `predict: ${share}% of the answers were cut at maxLength ${generation.maxLength}. Raise maxLength to get them whole.\n`,
-      );
-    }
+    const tell = options.onUnfinished ?? (args.silent ? undefined : warnUnfinished);
+    if (unfinished > 0) tell?.(unfinished, found.flat().length, generation.maxLength);
     // Simple Transformers asks for this clean-up, whatever the tokenizer's own default.
     const decode = { skipSpecialTokens: args.skipSpecialTokens, cleanUpTokenizationSpaces: true };
     const answers = found.map((sequences) =>
@@ -239,6 +243,14 @@ export class Seq2SeqModel {
       maxTargetLength: maxTargetLength ?? maxSeqLength,
     });
   }
+}
+
+/** The share of answers that were cut off, as a warning on stderr. */
+export function warnUnfinished(unfinished: number, answers: number, maxLength: number): void {
+  const share = ((100 * unfinished) / answers).toFixed(0);
+  process.stderr.write(
+    `predict: ${share}% of the answers were cut at maxLength ${maxLength}. Raise it to get them whole.\n`,
+  );
 }
 
 function pick<T, K extends keyof T>(from: T, ...names: readonly K[]): Pick<T, K> {

@@ -138,9 +138,14 @@ export const generationOptions = {
   maxNewTokens: o.works(o.count.optional(), undefined, 'Tokens of an answer after the start; overrides maxLength.', {
     note: 'Not in Simple Transformers; as in Transformers.',
   }),
-  minLength: o.works(o.wholeNumber, 0, 'Tokens, counted as for maxLength, before an answer may end.', {
-    note: 'Not in Simple Transformers; as in Transformers.',
-  }),
+  minLength: o.works(
+    o.wholeNumber.optional(),
+    undefined,
+    'Tokens, counted as for maxLength, before an answer may end.',
+    {
+      note: 'Not in Simple Transformers; as in Transformers. Unset, as the checkpoint says.',
+    },
+  ),
   numBeams: o.works(o.count, 1, 'Beams of the search; 1 is greedy.'),
   lengthPenalty: o.works(o.number, 2, "Exponent of the length that divides a beam's score; above 0 favours length."),
   earlyStopping: o.works(
@@ -149,9 +154,14 @@ export const generationOptions = {
     'Ends a beam search once numBeams answers are complete; `never` only when none can get better.',
   ),
   repetitionPenalty: o.works(o.positive, 1, 'Above 1, tokens already in the answer become less likely.'),
-  noRepeatNgramSize: o.works(o.wholeNumber, 0, 'No run of this many tokens occurs twice; 0 allows all.', {
-    note: 'Not in Simple Transformers; as in Transformers.',
-  }),
+  noRepeatNgramSize: o.works(
+    o.wholeNumber.optional(),
+    undefined,
+    'No run of this many tokens occurs twice; 0 allows all.',
+    {
+      note: 'Not in Simple Transformers; as in Transformers. Unset, as the checkpoint says.',
+    },
+  ),
   numReturnSequences: o.works(o.count, 1, 'Answers to each text; at most numBeams unless sampled.'),
   doSample: o.works(o.flag, false, 'Draws tokens by their probability instead of taking the best.'),
   topK: o.works(o.wholeNumber.optional(), undefined, 'With doSample: draws among this many best tokens; 0 is all.'),
@@ -160,9 +170,14 @@ export const generationOptions = {
     undefined,
     'With doSample: draws among the best tokens that make up this share.',
   ),
-  temperature: o.works(o.positive, 1, 'With doSample: divides the logits; below 1 is more certain.', {
-    note: 'Not in Simple Transformers; as in Transformers.',
-  }),
+  temperature: o.works(
+    o.positive.optional(),
+    undefined,
+    'With doSample: divides the logits; below 1 is more certain.',
+    {
+      note: 'Not in Simple Transformers; as in Transformers. Unset, as the checkpoint says.',
+    },
+  ),
   skipSpecialTokens: o.works(o.flag, true, 'Leaves special tokens out of the answers.'),
   useMultiprocessedDecoding: workers(o.flag, false, 'Turns tokens into texts in parallel.'),
 };

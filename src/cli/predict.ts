@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { fail } from '../errors.js';
+import { Progress } from '../progress.js';
 import type { Seq2SeqModel } from '../seq2seq-model.js';
 import { stopSignal, unlessStopped } from './failure.js';
 import { addArgsFlags } from './flags.js';
@@ -47,6 +48,13 @@ async function predict({ input, output: target, json = false }: Flags, command: 
   }
 }
 
+interface Work {
+  readonly input: string | undefined;
+  readonly output: Output;
+  readonly signal: AbortSignal;
+  readonly format: (answers: readonly string[]) => string;
+}
+
 /** Answers the input chunk by chunk and returns how many lines it had. */
 async function answer(
   model: Seq2SeqModel,
@@ -56,38 +64,22 @@ async function answer(
   signal: AbortSignal,
 ): Promise<number> {
   const { evalBatchSize, encoding, silent } = model.args;
-  const progress = silent ? undefined : new Progress();
+  const progress = new Progress('Predicting', undefined, silent);
   let answered = 0;
+  const cut = { unfinished: 0, answers: 0, maxLength: 0 };
   // Several batches at once, so that the model can put texts of like length together.
   for await (const texts of lineChunks(input, Math.max(256, 8 * evalBatchSize), encoding)) {
     const answers = await model.predict(texts, { signal });
     await output.write(answers.map((each) => format([each].flat())).join(''));
     answered += texts.length;
-    progress?.tell(answered);
   }
-  progress?.end(answered);
+  progress.update(answered);
+  progress.finish();
+  if (cut.unfinished > 0 && !silent) {
+    const { warnUnfinished } = await import('../seq2seq-model.js');
+    warnUnfinished(cut.unfinished, cut.answers, cut.maxLength);
+  }
   return answered;
-}
-
-/** A line on stderr: rewritten in place on a terminal, in a log file only now and then. */
-class Progress {
-  readonly #started = performance.now();
-  readonly #interval = process.stderr.isTTY ? 100 : 10_000;
-  #told = this.#started;
-
-  tell(answered: number): void {
-    if (performance.now() - this.#told > this.#interval) this.#write(answered, process.stderr.isTTY ? '\r' : '\n');
-  }
-
-  end(answered: number): void {
-    this.#write(answered, '\n');
-  }
-
-  #write(answered: number, end: string): void {
-    this.#told = performance.now();
-    const rate = (answered * 1000) / (this.#told - this.#started);
-    process.stderr.write(`predict: ${answered} texts, ${rate.toFixed(1)} a second${end}`);
-  }
 }
 
 function asJson(answers: readonly string[]): string {

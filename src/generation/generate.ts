@@ -17,7 +17,7 @@ export async function generate(
     batchSize,
     signal,
     onProgress,
-  }: { batchSize: number; signal?: AbortSignal | undefined; onProgress?: (done: number) => void },
+  }: { batchSize: number; signal?: AbortSignal | undefined; onProgress?: ((done: number) => void) | undefined },
 ): Promise<Sequence[][]> {
   const { maxSourceLength } = programs.architecture;
   for (const [i, source] of sources.entries()) {
