@@ -31,7 +31,7 @@ export function parameter(name: string, shape: readonly number[]): Value {
 export function parameterRows(weight: Value, start: number, count: number): Value {
   const { node, shape } = weight;
   const rows = shape[0];
-  if (node.op !== 'parameter' || typeof rows !== 'number' || start < 0 || start + count > rows) {
+  if (node.op !== 'parameter' || typeof rows !== 'number' || start < 0 || count < 1 || start + count > rows) {
     return refuse('parameterRows', [weight], `rows ${start}:${start + count} of a weight are needed.`);
   }
   const type = { dtype: weight.dtype, shape: [count, ...shape.slice(1)] };

@@ -85,9 +85,7 @@ export function lower(outputs: Readonly<Record<string, Value>>, options: LowerOp
 
   const outputTypes: NamedType[] = [];
   for (const [name, value] of Object.entries(outputs)) {
-    if (seen.has(name) && !(isFed(value.node) && writer.nameOf(value) === name)) {
-      fail('onnx', `"${name}" names both an output and something that is fed. Rename the output.`);
-    }
+    if (seen.has(name)) fail('onnx', `"${name}" names both an output and something that is fed. Rename the output.`);
     // One value under two names, or an input handed straight out.
     if (writer.nameOf(value) !== name)
       writer.nodes.push({ op: 'Identity', inputs: [writer.nameOf(value)], outputs: [name] });
