@@ -53,10 +53,10 @@ export function shuffledIndices(count: number, seed: number, epoch: number): Uin
   return indices;
 }
 
-/** A double as two words, so that seeds beyond 32 bits, negative or broken count in full. */
+/** A double as two words, so that seeds beyond 32 bits, negative or fractional count in full; −0 is 0. */
 function wordsOf(value: number): [number, number] {
   const view = new DataView(new ArrayBuffer(8));
-  view.setFloat64(0, value);
+  view.setFloat64(0, value + 0);
   return [view.getUint32(0), view.getUint32(4)];
 }
 
