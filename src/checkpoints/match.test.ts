@@ -1,0 +1,81 @@
+import { expect, test } from 'vitest';
+import { matchWeights } from './match.js';
+import type { Weight } from './weight.js';
+
+const checkpoint = (shapes: Record<string, number[]>) =>
+  new Map(
+    Object.entries(shapes).map(([name, shape]): [string, Weight] => [
+      name,
+      { name, shape, dtype: 'float32', read() {} },
+    ]),
+  );
+
+const shared = {
+  name: 'model.shared.weight',
+  shape: [6, 4],
+  aliases: ['model.encoder.embed_tokens.weight', 'lm_head.weight'],
+};
+const norm = { name: 'model.encoder.norm.bias', shape: [4] };
+const logitsBias = { name: 'final_logits_bias', shape: [1, 6], optional: true };
+const bart = { architecture: 'bart' };
+
+const namesOf = (matched: ReadonlyMap<string, Weight>) =>
+  Object.fromEntries([...matched].map(([name, weight]) => [name, weight.name]));
+
+test('names, aliases and unexpected weights', () => {
+  const weights = checkpoint({
+    'lm_head.weight': [6, 4],
+    'model.encoder.norm.bias': [4],
+    final_logits_bias: [1, 6],
+    extra: [2],
+  });
+  const { matched, unexpected, missing } = matchWeights(weights, [shared, norm, logitsBias], bart);
+  expect(namesOf(matched)).toEqual({
+    'model.shared.weight': 'lm_head.weight',
+    'model.encoder.norm.bias': 'model.encoder.norm.bias',
+    final_logits_bias: 'final_logits_bias',
+  });
+  expect({ unexpected, missing }).toEqual({ unexpected: ['extra'], missing: [] });
+});
+
+test('an alias beside its weight is expected, and the weight itself is taken', () => {
+  const weights = checkpoint({
+    'lm_head.weight': [6, 4],
+    'model.shared.weight': [6, 4],
+    'model.encoder.norm.bias': [4],
+  });
+  const { matched, unexpected, missing } = matchWeights(weights, [shared, norm, logitsBias], bart);
+  expect(matched.get('model.shared.weight')!.name).toBe('model.shared.weight');
+  expect({ unexpected, missing }).toEqual({ unexpected: [], missing: ['final_logits_bias'] });
+});
+
+test('a base model, without the prefix, and the other way round', () => {
+  const base = checkpoint({ 'encoder.embed_tokens.weight': [6, 4], 'encoder.norm.bias': [4] });
+  expect(namesOf(matchWeights(base, [shared, norm], bart).matched)).toEqual({
+    'model.shared.weight': 'encoder.embed_tokens.weight',
+    'model.encoder.norm.bias': 'encoder.norm.bias',
+  });
+  const headed = checkpoint({ 'model.norm.bias': [4] });
+  expect(matchWeights(headed, [{ name: 'norm.bias', shape: [4] }], bart).matched.get('norm.bias')!.name).toBe(
+    'model.norm.bias',
+  );
+});
+
+test('missing weights are named and counted', () => {
+  expect(() => matchWeights(checkpoint({ 'bert.pooler': [4] }), [shared, norm, logitsBias], bart)).toThrow(
+    'checkpoint: 2 of the 3 weights of bart are missing: model.shared.weight, model.encoder.norm.bias; it holds, unexpected, ' +
+      'bert.pooler. Check that the weights belong to this config.json.',
+  );
+  const many = Array.from({ length: 25 }, (_, i) => ({ name: `w${i}`, shape: [1] }));
+  expect(() => matchWeights(checkpoint({}), many, bart)).toThrow(
+    /^checkpoint: 25 of the 25 .*: w0, w1, .*, w9 and 15 more\. Check/,
+  );
+});
+
+test('wrong shapes are named with both', () => {
+  const weights = checkpoint({ 'model.shared.weight': [8, 4], 'model.encoder.norm.bias': [4, 1] });
+  expect(() => matchWeights(weights, [shared, norm], bart)).toThrow(
+    'checkpoint: 2 weights of bart have another shape than config.json asks for: model.shared.weight is [8, 4], must be [6, 4], ' +
+      'model.encoder.norm.bias is [4, 1], must be [4]. Check that the weights belong to this config.json.',
+  );
+});

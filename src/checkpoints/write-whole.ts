@@ -1,0 +1,192 @@
+import { randomBytes } from 'node:crypto';
+import { renameSync } from 'node:fs';
+import fs from 'node:fs/promises';
+import path from 'node:path';
+import { fail, Seq2SeqError } from '../errors.js';
+import { describeSystemError, systemErrorCode } from './system-error.js';
+
+// Everything is written under a name aside (`<name>.tmp-s2s-<process>-<random>`, on the same disk), flushed to the disk, and
+// only then renamed, which the file system does at once or not at all. A killed process leaves at most such a name, which the
+// next write to the same place removes.
+
+/** A file to be written; its bytes are those of the pieces, in order, which may be views of shared memory. */
+export interface FileContent {
+  readonly name: string;
+  readonly pieces: readonly NodeJS.ArrayBufferView[];
+}
+
+/** Bytes passed to the system at a time. */
+const portion = 1 << 26;
+
+/** Names aside that this process is writing. */
+const active = new Set<string>();
+
+/** Replaces or creates a file: readers see the old content or the new, never a part. `area` opens error messages. */
+export async function writeFileWhole(place: string, content: string | Uint8Array, area = 'output'): Promise<void> {
+  const folder = path.dirname(path.resolve(place));
+  const name = path.basename(place);
+  await removeLeftovers(folder, name);
+  await replaceFiles(area, folder, [{ name, pieces: [toBytes(content)] }]);
+}
+
+/**
+ * Writes files that belong together. A directory that does not exist yet appears with all of them at once. In one that exists
+ * they are renamed one after the other, in the order given, after all are written: no file system replaces several files at
+ * once, but nothing is replaced unless everything could be written. Files of other names stay.
+ */
+export async function writeFilesWhole(
+  directory: string,
+  contents: readonly FileContent[],
+  area = 'output',
+): Promise<void> {
+  const place = path.resolve(directory);
+  const stats = await fs.stat(place).catch(() => undefined);
+  if (stats && !stats.isDirectory()) fail(area, `${directory} is a file, not a directory. Choose another directory.`);
+  if (stats) {
+    await removeLeftovers(place);
+    await replaceFiles(area, place, contents);
+  } else {
+    await removeLeftovers(path.dirname(place), path.basename(place));
+    await createDirectory(area, place, contents);
+  }
+}
+
+export function toBytes(content: string | Uint8Array): Uint8Array {
+  return typeof content === 'string' ? Buffer.from(content) : content;
+}
+
+async function createDirectory(area: string, directory: string, contents: readonly FileContent[]): Promise<void> {
+  const parent = path.dirname(directory);
+  const aside = nameAside(directory);
+  try {
+    // Asked first, since a recursive mkdir on a read-only disk says that the parent does not exist.
+    await fs.access(await nearestDirectory(parent), fs.constants.W_OK);
+    await fs.mkdir(parent, { recursive: true });
+    await fs.mkdir(aside);
+    for (const content of contents) await writeNew(path.join(aside, content.name), content);
+    await flushDirectory(aside);
+    await fs.rename(aside, directory);
+    await flushDirectory(parent);
+  } catch (error) {
+    await remove(aside);
+    await explain(area, directory, contents, error);
+  } finally {
+    active.delete(aside);
+  }
+}
+
+async function replaceFiles(area: string, directory: string, contents: readonly FileContent[]): Promise<void> {
+  const renames = contents.map((content) => {
+    const place = path.join(directory, content.name);
+    return { content, place, aside: nameAside(place) };
+  });
+  const replaced: fs.FileHandle[] = [];
+  let writing = directory;
+  try {
+    for (const { content, place, aside } of renames) {
+      writing = place;
+      const stats = await fs.lstat(place).catch(() => undefined);
+      // Found out now, since a rename would only fail after others were done.
+      if (stats?.isDirectory()) fail(area, `${place} is a directory, a file is to be written there. Move it away.`);
+      // Held open, a replaced file gives its blocks back after the renames instead of in them, which would take long.
+      // (Windows locks open files.)
+      if (stats?.isFile() && process.platform !== 'win32') replaced.push(await fs.open(place, 'r'));
+      await writeNew(aside, content);
+    }
+    // Without waiting in between: the moment in which old and new files stand side by side is made short.
+    for (const { place, aside } of renames) {
+      writing = place;
+      renameSync(aside, place);
+    }
+    await flushDirectory(directory);
+  } catch (error) {
+    for (const { aside } of renames) await remove(aside);
+    await explain(area, writing, contents, error);
+  } finally {
+    for (const { aside } of renames) active.delete(aside);
+    for (const file of replaced) await file.close();
+  }
+}
+
+async function writeNew(place: string, { pieces }: FileContent): Promise<void> {
+  const file = await fs.open(place, 'wx');
+  try {
+    for (const piece of pieces) {
+      for (let start = 0; start < piece.byteLength; ) {
+        const length = Math.min(portion, piece.byteLength - start);
+        const { bytesWritten } = await file.write(new Uint8Array(piece.buffer, piece.byteOffset + start, length));
+        start += bytesWritten;
+      }
+    }
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Makes the names in a directory durable; Windows has no such operation. */
+async function flushDirectory(directory: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const handle = await fs.open(directory, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+function nameAside(place: string): string {
+  const name = `${place}.tmp-s2s-${process.pid}-${randomBytes(4).toString('hex')}`;
+  active.add(name);
+  return name;
+}
+
+/** Removes names aside, of `name` or of all, whose process has ended. */
+async function removeLeftovers(directory: string, name?: string): Promise<void> {
+  for (const entry of await fs.readdir(directory).catch(() => [])) {
+    const [, base, id] = /^(.+)\.tmp-s2s-(\d+)-[0-9a-f]{8}$/.exec(entry) ?? [];
+    if (base === undefined || base !== (name ?? base)) continue;
+    const place = path.join(directory, entry);
+    const inUse = Number(id) === process.pid ? active.has(place) : isRunning(Number(id));
+    if (!inUse) await remove(place);
+  }
+}
+
+function isRunning(id: number): boolean {
+  try {
+    return process.kill(id, 0);
+  } catch (error) {
+    return systemErrorCode(error) === 'EPERM';
+  }
+}
+
+async function remove(place: string): Promise<void> {
+  await fs.rm(place, { recursive: true, force: true }).catch(() => undefined);
+}
+
+async function explain(area: string, place: string, contents: readonly FileContent[], error: unknown): Promise<never> {
+  if (error instanceof Seq2SeqError || systemErrorCode(error) === undefined) throw error;
+  const needed = contents.flatMap(({ pieces }) => pieces).reduce((total, piece) => total + piece.byteLength, 0);
+  const free = await freeBytes(place);
+  return fail(
+    area,
+    `${place} cannot be written: ${describeSystemError(error)}. ${needed} bytes are needed` +
+      `${free === undefined ? '' : `, ${free} are free there`}. Make room or give access there, or choose another place.`,
+    error,
+  );
+}
+
+async function freeBytes(place: string): Promise<number | undefined> {
+  const disk = await fs.statfs(await nearestDirectory(place)).catch(() => undefined);
+  return disk && disk.bavail * disk.bsize;
+}
+
+/** The place itself, or the first above it that exists. */
+async function nearestDirectory(place: string): Promise<string> {
+  const parent = path.dirname(place);
+  const exists = await fs.stat(place).then(
+    () => true,
+    () => parent === place,
+  );
+  return exists ? place : nearestDirectory(parent);
+}
