@@ -39,7 +39,9 @@ async function predict({ input, output: target, json = false }: Flags, command: 
   const signal = stopSignal();
   const output = openOutput(target);
   try {
-    const work = withModel(load, signal, (model) => answer(model, input, output, json ? asJson : asText, signal));
+    const work = withModel(load, signal, (model) =>
+      answer(model, { input, output, signal, format: json ? asJson : asText }),
+    );
     const answered = await unlessStopped(work, signal);
     if (answered === 0) fail('predict', `${input ?? 'stdin'} has no lines. Give one text a line.`);
     output.keep();
@@ -56,20 +58,22 @@ interface Work {
 }
 
 /** Answers the input chunk by chunk and returns how many lines it had. */
-async function answer(
-  model: Seq2SeqModel,
-  input: string | undefined,
-  output: Output,
-  format: (answers: readonly string[]) => string,
-  signal: AbortSignal,
-): Promise<number> {
+async function answer(model: Seq2SeqModel, { input, output, signal, format }: Work): Promise<number> {
   const { evalBatchSize, encoding, silent } = model.args;
   const progress = new Progress('Predicting', undefined, silent);
   let answered = 0;
   const cut = { unfinished: 0, answers: 0, maxLength: 0 };
   // Several batches at once, so that the model can put texts of like length together.
   for await (const texts of lineChunks(input, Math.max(256, 8 * evalBatchSize), encoding)) {
-    const answers = await model.predict(texts, { signal });
+    const answers = await model.predict(texts, {
+      signal,
+      onProgress: (done) => progress.update(answered + done),
+      onUnfinished: (unfinished, _, maxLength) => {
+        cut.unfinished += unfinished;
+        cut.maxLength = maxLength;
+      },
+    });
+    cut.answers += answers.flat().length;
     await output.write(answers.map((each) => format([each].flat())).join(''));
     answered += texts.length;
   }

@@ -10,6 +10,11 @@ import { defectOf, giveBack, handleOf, retain, Tensor } from './tensor.js';
 /** `GraphOptimizationLevel` of the C API. */
 const OPTIMIZATION_LEVELS = { disabled: 0, basic: 1, extended: 2, all: 99 } as const;
 const SEQUENTIAL = 0;
+/**
+ * Threads stop waiting busily when a run ends. Programs that take turns would otherwise slow each other down: the threads
+ * of the last one still spin when the next one starts.
+ */
+const SESSION_CONFIG: Readonly<Record<string, string>> = { 'session.force_spinning_stop': '1' };
 const MAX_THREADS = 1024;
 
 export interface ProgramOptions {
@@ -78,7 +83,7 @@ function configure(label: string, settings: bigint, options: ProgramOptions): vo
   if (options.memoryPattern === false) check(ort.disableMemPattern(settings), doing);
   if (options.arena === false) check(ort.disableCpuMemArena(settings), doing);
   if (options.profile !== undefined) check(ort.enableProfiling(settings, profilePath(label, options.profile)), doing);
-  for (const [key, value] of Object.entries(options.sessionConfig ?? {})) {
+  for (const [key, value] of Object.entries({ ...SESSION_CONFIG, ...options.sessionConfig })) {
     if (typeof value !== 'string') fail('engine', `${label}: sessionConfig "${key}" must be a string, not ${value}.`);
     check(ort.addSessionConfigEntry(settings, key, value), doing);
   }

@@ -17,6 +17,8 @@ export class CachedDecoder implements StepDecoder {
   readonly #batch: number;
   readonly #beams: number;
   readonly #cross: Record<string, Tensor>;
+  /** The memory behind each cache; its beginning is the cache. */
+  #memory: Record<string, Float32Array> = {};
   #caches: Record<string, Tensor> = {};
   #capacity = 0;
   #position = 0;
@@ -88,6 +90,7 @@ export class CachedDecoder implements StepDecoder {
 
   dispose(): void {
     disposeAll(this.#cross, this.#caches);
+    for (const array of Object.values(this.#memory)) this.#programs.cacheMemory.giveBack(array);
     this.#hidden?.dispose();
   }
 
@@ -95,25 +98,28 @@ export class CachedDecoder implements StepDecoder {
   #grow(): void {
     const { layers, decoderAttention } = this.#programs.architecture;
     const { heads, headSize } = decoderAttention;
-    const [earlier, capacity] = [this.#capacity, this.#capacity + GROWTH];
+    const earlier = this.#capacity;
+    const capacity = earlier + GROWTH * Math.ceil(Math.max(1, earlier / 4 / GROWTH));
     const blocks = this.#batch * heads;
-    const [earlierBlock, block] = [earlier, capacity].map((positions) => positions * this.#beams * headSize) as [
-      number,
-      number,
-    ];
-    const caches: Record<string, Tensor> = {};
-    for (const name of ['self.keys', 'self.values']) {
-      for (let layer = 0; layer < layers; layer++) {
-        const data = new Float32Array(blocks * block);
-        const old = this.#caches[`${name}.${layer}`];
-        for (let i = 0; old && i < blocks; i++) {
-          data.set((old.data as Float32Array).subarray(i * earlierBlock, (i + 1) * earlierBlock), i * block);
-        }
-        caches[`${name}.${layer}`] = Tensor.from(data, [this.#batch, heads, capacity * this.#beams, headSize]);
-      }
-    }
+    const blockSize = (positions: number) => positions * this.#beams * headSize;
+    const names = ['self.keys', 'self.values'].flatMap((kind) =>
+      Array.from({ length: layers }, (_, layer) => `${kind}.${layer}`),
+    );
     disposeAll(this.#caches);
-    this.#caches = caches;
+    for (const name of names) {
+      const old = this.#memory[name];
+      const memory = this.#programs.cacheMemory.take(blocks * blockSize(capacity));
+      const data = memory.subarray(0, blocks * blockSize(capacity));
+      if (old) {
+        for (let block = 0; block < blocks; block++) {
+          const from = block * blockSize(earlier);
+          data.set(old.subarray(from, from + blockSize(earlier)), block * blockSize(capacity));
+        }
+        this.#programs.cacheMemory.giveBack(old);
+      }
+      this.#memory[name] = memory;
+      this.#caches[name] = Tensor.from(data, [this.#batch, heads, capacity * this.#beams, headSize]);
+    }
     const ancestors = new Uint8Array(this.#batch * this.#beams * capacity);
     for (let row = 0; row < this.#batch * this.#beams; row++) {
       ancestors.set(this.#ancestors.subarray(row * earlier, (row + 1) * earlier), row * capacity);

@@ -12,6 +12,8 @@ import {
   weightTensor,
 } from '../models/index.js';
 
+import { CacheMemory } from './cache-memory.js';
+
 /**
  * The programs that generation runs, compiled when first used: the encoder with the keys and values that all decoding steps
  * look at, one decoding step, and the vocabulary projection, either reduced to its best tokens or whole. Weights are
@@ -19,6 +21,7 @@ import {
  */
 export class GenerationPrograms {
   readonly architecture: Seq2SeqArchitecture;
+  readonly cacheMemory = new CacheMemory();
   readonly #weights: ModelWeights;
   readonly #threads: number;
   #encoder: Program | undefined;
@@ -84,6 +87,7 @@ export class GenerationPrograms {
 
   dispose(): void {
     for (const program of [this.#encoder, this.#step, this.#logits, this.#best?.program]) program?.dispose();
+    this.cacheMemory.clear();
     disposeAll(Object.fromEntries(this.#constants));
     this.#constants.clear();
     this.#encoder = this.#step = this.#logits = this.#best = undefined;

@@ -1,0 +1,34 @@
+/**
+ * simple-seq2seq: train, evaluate and run sequence-to-sequence transformers.
+ *
+ * @example
+ * const model = await Seq2SeqModel.load({ encoderDecoderType: 'bart', encoderDecoderName: './bart-base' });
+ * await model.trainModel('train.tsv', { outputDir: 'outputs' });
+ * const answers = await model.predict(['a text']);
+ */
+
+// The model
+export {
+  type EvalOptions,
+  type EvalResult,
+  type LoadOptions,
+  type PredictOptions,
+  Seq2SeqModel,
+  type TrainOptions,
+} from './seq2seq-model.js';
+export type { TrainingLogEntry, TrainingResult } from './training/index.js';
+
+// Options
+export { defaultArgs, parseArgs, type Seq2SeqArgs, type Seq2SeqArgsInput } from './args/index.js';
+
+// Data
+export type { RowInput } from './data/index.js';
+
+// Tokenizers
+export { type ByteLevelBpeOptions, createByteLevelBpe, loadTokenizer, type Merge, type Tokenizer } from './tokenizers/index.js';
+
+// Errors
+export { Seq2SeqError } from './errors.js';
+
+// The engine underneath
+export { describeEngine, type EngineDescription } from './engine/index.js';
