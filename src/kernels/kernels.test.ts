@@ -42,14 +42,24 @@ describe('adamw', () => {
     const length = 300_001;
     const planes = new Planes([{ name: 'w', shape: [length] }], 4);
     for (let plane = 1; plane < 4; plane++) planes.addPlane();
-    const [p, g, m, v] = [0, 1, 2, 3].map((plane) => planes.array('w', plane)) as [Float32Array, Float32Array, Float32Array, Float32Array];
+    const [p, g, m, v] = [0, 1, 2, 3].map((plane) => planes.array('w', plane)) as [
+      Float32Array,
+      Float32Array,
+      Float32Array,
+      Float32Array,
+    ];
     for (let i = 0; i < length; i++) {
       p[i] = Math.sin(i);
       g[i] = Math.cos(3 * i);
       m[i] = Math.sin(5 * i) / 10;
       v[i] = Math.abs(Math.sin(7 * i)) / 10;
     }
-    const before = [p, g, m, v].map((array) => array.slice()) as [Float32Array, Float32Array, Float32Array, Float32Array];
+    const before = [p, g, m, v].map((array) => array.slice()) as [
+      Float32Array,
+      Float32Array,
+      Float32Array,
+      Float32Array,
+    ];
     const [scale, b1, b2, decay, step, bias, epsilon] = [0.5, 0.9, 0.999, 0.9999, 0.01, 1.5, 1e-8];
     const pointers = [0, 1, 2, 3].map((plane) => planes.locate('w', plane).pointer) as [number, number, number, number];
     const { memory } = planes.locate('w');
@@ -69,12 +79,15 @@ describe('sumOfSquares', () => {
   it('is exact to double precision for any length', async () => {
     const memory = new SharedMemory(1 << 16, 1 << 16);
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.float({ noNaN: true, min: -1e3, max: 1e3 }), { maxLength: 200 }), async (numbers) => {
-        new Float32Array(memory.memory.buffer).set(numbers);
-        const [sum] = await pool.run([task(memory, 'sumOfSquares', numbers.length, [0, numbers.length])]);
-        const expected = numbers.reduce((total, x) => total + x * x, 0);
-        expect(Math.abs(sum! - expected)).toBeLessThanOrEqual(1e-12 * Math.max(1, expected));
-      }),
+      fc.asyncProperty(
+        fc.array(fc.float({ noNaN: true, min: -1e3, max: 1e3 }), { maxLength: 200 }),
+        async (numbers) => {
+          new Float32Array(memory.memory.buffer).set(numbers);
+          const [sum] = await pool.run([task(memory, 'sumOfSquares', numbers.length, [0, numbers.length])]);
+          const expected = numbers.reduce((total, x) => total + x * x, 0);
+          expect(Math.abs(sum! - expected)).toBeLessThanOrEqual(1e-12 * Math.max(1, expected));
+        },
+      ),
     );
   });
 });

@@ -54,7 +54,7 @@ export class SharedMemory {
 
   /** @param maximumBytes at most 4 GiB; address space is reserved, not used */
   constructor(initialBytes: number, maximumBytes: number) {
-    const initial = Math.ceil(initialBytes / PAGE);
+    const initial = Math.max(1, Math.ceil(initialBytes / PAGE));
     const maximum = Math.min(MAX_PAGES, Math.max(1, Math.ceil(maximumBytes / PAGE)));
     if (initial > maximum) fail('memory', `${initialBytes} bytes do not fit one shared memory of 4 GiB.`);
     try {
