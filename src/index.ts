@@ -7,6 +7,14 @@
  * const answers = await model.predict(['a text']);
  */
 
+// Options
+export { defaultArgs, parseArgs, type Seq2SeqArgs, type Seq2SeqArgsInput } from './args/index.js';
+// Data
+export type { RowInput } from './data/index.js';
+// The engine underneath
+export { describeEngine, type EngineDescription } from './engine/index.js';
+// Errors
+export { Seq2SeqError } from './errors.js';
 // The model
 export {
   type EvalOptions,
@@ -16,19 +24,12 @@ export {
   Seq2SeqModel,
   type TrainOptions,
 } from './seq2seq-model.js';
-export type { TrainingLogEntry, TrainingResult } from './training/index.js';
-
-// Options
-export { defaultArgs, parseArgs, type Seq2SeqArgs, type Seq2SeqArgsInput } from './args/index.js';
-
-// Data
-export type { RowInput } from './data/index.js';
-
 // Tokenizers
-export { type ByteLevelBpeOptions, createByteLevelBpe, loadTokenizer, type Merge, type Tokenizer } from './tokenizers/index.js';
-
-// Errors
-export { Seq2SeqError } from './errors.js';
-
-// The engine underneath
-export { describeEngine, type EngineDescription } from './engine/index.js';
+export {
+  type ByteLevelBpeOptions,
+  createByteLevelBpe,
+  loadTokenizer,
+  type Merge,
+  type Tokenizer,
+} from './tokenizers/index.js';
+export type { TrainingLogEntry, TrainingResult } from './training/index.js';

@@ -238,10 +238,13 @@ export class Seq2SeqModel {
   async #encode(data: string | readonly RowInput[]): Promise<ReturnType<typeof encodeExamples>> {
     const { maxSeqLength, maxTargetLength, encoding } = this.#args;
     const rows = await rowsFrom(data, { encoding });
-    return encodeExamples(rows, this.#parts.tokenizer, this.#parts.architecture, {
-      maxSourceLength: maxSeqLength,
-      maxTargetLength: maxTargetLength ?? maxSeqLength,
-    });
+    const limits = { maxSourceLength: maxSeqLength, maxTargetLength: maxTargetLength ?? maxSeqLength };
+    const progress = new Progress('Tokenising', rows.length, this.#args.silent || rows.length < LONG_TO_TOKENISE);
+    const encoded = await encodeExamples(rows, this.#parts.tokenizer, this.#parts.architecture, limits, (done) =>
+      progress.update(done),
+    );
+    progress.finish();
+    return encoded;
   }
 }
 
@@ -252,6 +255,9 @@ export function warnUnfinished(unfinished: number, answers: number, maxLength: n
     `predict: ${share}% of the answers were cut at maxLength ${maxLength}. Raise it to get them whole.\n`,
   );
 }
+
+/** Fewer rows than this are tokenised before a bar could be read. */
+const LONG_TO_TOKENISE = 20_000;
 
 function pick<T, K extends keyof T>(from: T, ...names: readonly K[]): Pick<T, K> {
   return Object.fromEntries(names.map((name) => [name, from[name]])) as Pick<T, K>;

@@ -1,10 +1,5 @@
 import { type Feeds, packSource, packTarget, type Seq2SeqArchitecture } from '../models/index.js';
-
-/** One row as token ids; labels end with the end token and do not contain the decoder's start. */
-export interface Example {
-  readonly source: Int32Array;
-  readonly labels: Int32Array;
-}
+import type { Example } from './examples.js';
 
 /** A batch ready to be fed, with its sizes. */
 export interface Batch {

@@ -6,7 +6,8 @@ import { fail } from '../errors.js';
 import { KernelPool } from '../kernels/index.js';
 import type { ModelWeights, Seq2SeqArchitecture } from '../models/index.js';
 import { Progress } from '../progress.js';
-import { createBatch, type Example } from './batch.js';
+import { createBatch } from './batch.js';
+import type { Examples } from './examples.js';
 import { GradientProgram } from './gradient-program.js';
 import { AdamW, gradientNorm } from './optimizer.js';
 import { linearScheduleWithWarmup, warmupStepsOf } from './schedule.js';
@@ -52,7 +53,7 @@ export interface TrainingLogEntry {
 export interface TrainingRun {
   readonly architecture: Seq2SeqArchitecture;
   readonly weights: ModelWeights;
-  readonly examples: readonly Example[];
+  readonly examples: Examples;
   readonly outputDir: string;
   readonly options: TrainingOptions;
   /** Writes the model as it is now to a directory. */
@@ -111,7 +112,7 @@ export async function train(run: TrainingRun): Promise<TrainingResult> {
         let loss = 0;
         for (let i = 0; i < count; i++) {
           const from = (first + i) * options.trainBatchSize;
-          const rows = Array.from(order.subarray(from, from + options.trainBatchSize), (index) => examples[index]!);
+          const rows = Array.from(order.subarray(from, from + options.trainBatchSize), (index) => examples.at(index));
           const batch = createBatch(rows, architecture, 1 / count);
           loss += await program.run(batch, batchNumber++, i > 0);
           sinceLog.tokens += batch.tokenCount;
