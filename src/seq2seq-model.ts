@@ -1,10 +1,9 @@
 import { randomInt } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import process from 'node:process';
 import { checkArgs, parseArgs, type Seq2SeqArgs, type Seq2SeqArgsInput, updateArgs } from './args/index.js';
-import { writeFileWhole } from './checkpoints/index.js';
+import { makeDirectory, writeFileWhole } from './checkpoints/index.js';
 import { type RowInput, rowsFrom } from './data/index.js';
 import { physicalCores } from './engine/index.js';
 import { fail } from './errors.js';
@@ -148,7 +147,7 @@ export class Seq2SeqModel {
   /** The mean loss on rows; also written to `eval_results.txt` in the output directory. */
   async evalModel(evalData: string | readonly RowInput[], options: EvalOptions = {}): Promise<EvalResult> {
     const outputDir = options.outputDir ?? this.#args.outputDir;
-    await mkdir(outputDir, { recursive: true });
+    await makeDirectory(outputDir, 'outputDir');
     const { examples } = await this.#encode(evalData);
     const progress = new Progress('Evaluating', examples.length, options.silent ?? this.#args.silent);
     const loss = await evaluateLoss(this.#parts.architecture, this.#parts.weights, examples, {

@@ -1,6 +1,6 @@
 import { createWriteStream, type WriteStream } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
+import { makeDirectory } from '../checkpoints/index.js';
 import { shuffledIndices } from '../data/index.js';
 import { fail } from '../errors.js';
 import { KernelPool } from '../kernels/index.js';
@@ -84,7 +84,7 @@ export async function train(run: TrainingRun): Promise<TrainingResult> {
     totalSteps,
   );
 
-  await mkdir(outputDir, { recursive: true });
+  await makeDirectory(outputDir, 'outputDir');
   const pool = new KernelPool(options.threads);
   const program = new GradientProgram(architecture, weights, { seed: options.seed, threads: options.threads, pool });
   const optimizer = new AdamW(
