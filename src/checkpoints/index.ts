@@ -1,3 +1,4 @@
+export { makeDirectory } from './directory.js';
 export type { ElementTypeName } from './element-types.js';
 export { checkFinite } from './finite.js';
 export type { JsonObject, JsonValue } from './json.js';
