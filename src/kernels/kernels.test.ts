@@ -76,16 +76,16 @@ describe('adamw', () => {
 });
 
 describe('sumOfSquares', () => {
-  it('is exact to double precision for any length', async () => {
+  it('is exact to a few units of single precision for any length', async () => {
     const memory = new SharedMemory(1 << 16, 1 << 16);
     await fc.assert(
       fc.asyncProperty(
-        fc.array(fc.float({ noNaN: true, min: -1e3, max: 1e3 }), { maxLength: 200 }),
+        fc.array(fc.float({ noNaN: true, min: -1e3, max: 1e3 }), { maxLength: 2000 }),
         async (numbers) => {
           new Float32Array(memory.memory.buffer).set(numbers);
           const [sum] = await pool.run([task(memory, 'sumOfSquares', numbers.length, [0, numbers.length])]);
           const expected = numbers.reduce((total, x) => total + x * x, 0);
-          expect(Math.abs(sum! - expected)).toBeLessThanOrEqual(1e-12 * Math.max(1, expected));
+          expect(Math.abs(sum! - expected)).toBeLessThanOrEqual(5e-7 * Math.max(1e-6, expected));
         },
       ),
     );

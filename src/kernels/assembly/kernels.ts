@@ -32,25 +32,36 @@ export function adamw(
   }
 }
 
-/** Σ x², summed in double precision. */
+/** Vectors summed in single precision before the sum is carried over to double precision. */
+const BLOCK: usize = 64;
+
+/** Σ x²: short runs in single precision, their sums in double precision. */
 export function sumOfSquares(x: usize, count: usize): f64 {
-  let low = f64x2.splat(0);
-  let high = f64x2.splat(0);
-  const vectors = count & ~3;
-  for (let i: usize = 0; i < vectors; i += 4) {
-    const xi = v128.load(x + i * 4);
-    const a = f64x2.promote_low_f32x4(xi);
-    const b = f64x2.promote_low_f32x4(i8x16.shuffle(xi, xi, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15));
-    low = f64x2.add(low, f64x2.mul(a, a));
-    high = f64x2.add(high, f64x2.mul(b, b));
+  let total: f64 = 0;
+  const vectors = count / 4;
+  for (let block: usize = 0; block < vectors; block += BLOCK) {
+    const end = min(vectors, block + BLOCK);
+    let a = f32x4.splat(0);
+    let b = f32x4.splat(0);
+    let i = block;
+    for (; i + 1 < end; i += 2) {
+      const u = v128.load(x + i * 16);
+      const v = v128.load(x + i * 16, 16);
+      a = f32x4.add(a, f32x4.mul(u, u));
+      b = f32x4.add(b, f32x4.mul(v, v));
+    }
+    if (i < end) {
+      const u = v128.load(x + i * 16);
+      a = f32x4.add(a, f32x4.mul(u, u));
+    }
+    a = f32x4.add(a, b);
+    total += (<f64>f32x4.extract_lane(a, 0) + <f64>f32x4.extract_lane(a, 1)) + (<f64>f32x4.extract_lane(a, 2) + <f64>f32x4.extract_lane(a, 3));
   }
-  const total = f64x2.add(low, high);
-  let sum = f64x2.extract_lane(total, 0) + f64x2.extract_lane(total, 1);
-  for (let i = vectors; i < count; i++) {
+  for (let i = vectors * 4; i < count; i++) {
     const xi = <f64>load<f32>(x + i * 4);
-    sum += xi * xi;
+    total += xi * xi;
   }
-  return sum;
+  return total;
 }
 
 // @ts-ignore: decorator
