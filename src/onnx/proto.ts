@@ -1,6 +1,5 @@
 import { fail } from '../errors.js';
-import { formatShape, isSymbol, type Shape } from '../graph/dims.js';
-import type { DType, TensorData } from '../graph/dtype.js';
+import { type DType, formatShape, isSymbol, type Shape, type TensorData } from '../graph/index.js';
 
 /** `TensorProto.DataType`: the number that stands for an element type in ONNX files and in ONNX Runtime's C API. */
 export const ONNX_DTYPE: Readonly<Record<DType, number>> = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9 };
