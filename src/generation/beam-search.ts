@@ -1,0 +1,72 @@
+import type { Random } from '../data/index.js';
+import type { History } from './history.js';
+import { Hypotheses } from './hypotheses.js';
+import type { NextTokens } from './next-tokens.js';
+import type { GenerationOptions } from './options.js';
+import { endedFreely, type RowGroup, type Sequence } from './row-group.js';
+import type { Select } from './selection.js';
+
+/**
+ * Candidates that beam search chooses each step. A beam offers at most every end token, so that with as many
+ * others as beams are wanted, all beams can go on.
+ */
+export function candidatesPerStep({ numBeams, eosTokenId }: GenerationOptions): number {
+  return Math.max(2, 1 + eosTokenId.length) * numBeams;
+}
+
+/** The beams of one batch item; with a drawing selection, beam sampling. */
+export class BeamSearch implements RowGroup {
+  isDone = false;
+  private readonly hypotheses: Hypotheses;
+  /** Log-probability of each beam. All beams start alike, and only the first counts. */
+  private readonly sums: Float32Array;
+
+  constructor(
+    private readonly options: GenerationOptions,
+    private readonly select: Select,
+    private readonly random: Random,
+  ) {
+    this.hypotheses = new Hypotheses(options);
+    this.sums = new Float32Array(options.numBeams).fill(-1e9, 1);
+  }
+
+  step(next: NextTokens, firstRow: number, length: number, tokens: Int32Array, parents: Int32Array): void {
+    const { numBeams, eosTokenId } = this.options;
+    const picks = this.select(next, firstRow, this.sums, this.random);
+    let beam = 0;
+    for (let rank = 0; rank < picks.size && beam < numBeams; rank++) {
+      const token = picks.tokens[rank]!;
+      const row = picks.rows[rank]!;
+      const sum = picks.sums[rank]!;
+      if (!eosTokenId.includes(token)) {
+        tokens[firstRow + beam] = token;
+        parents[firstRow + beam] = row;
+        this.sums[beam++] = sum;
+      } else if (rank < numBeams) {
+        // An end that is not among the best numBeams candidates is no hypothesis.
+        this.hypotheses.add(sum, length, { length, row, endedByEos: true });
+      }
+    }
+    // Where only end tokens were left to choose, beams go on dead.
+    this.sums.fill(-Infinity, beam);
+    tokens.fill(this.options.padTokenId, firstRow + beam, firstRow + numBeams);
+    parents.fill(firstRow, firstRow + beam, firstRow + numBeams);
+    this.isDone = this.hypotheses.isDone(picks.size > 0 ? picks.sums[0]! : -Infinity, length);
+  }
+
+  answers(history: History, firstRow: number): Sequence[] {
+    const { length } = history;
+    if (!this.isDone) {
+      for (let beam = 0; beam < this.options.numBeams; beam++) {
+        this.hypotheses.add(this.sums[beam]!, length - 1, { length, row: firstRow + beam, endedByEos: false });
+      }
+    }
+    return this.hypotheses.best(this.options.numReturnSequences).map(({ score, length, row, endedByEos }) => {
+      const ids = new Int32Array(endedByEos ? length + 1 : length);
+      // As Transformers: whichever end token was chosen, the first one is written.
+      if (endedByEos) ids[length] = this.options.eosTokenId[0]!;
+      history.read(row, length, ids);
+      return { ids, score: Math.fround(score), finished: endedByEos && endedFreely(ids.length, this.options) };
+    });
+  }
+}

@@ -1,0 +1,147 @@
+import { fail } from '../errors.js';
+import { fields, parseField, type Settings } from './option-fields.js';
+import { refuseUnsupported, storedSettings } from './stored-settings.js';
+
+/** How to generate, with every setting resolved. Names, meanings and defaults are Transformers', in camelCase. */
+export interface GenerationOptions {
+  /** 1: greedy search or sampling; more: beam search, or beam sampling with `doSample`. */
+  readonly numBeams: number;
+  /** A beam's score is its log-probability / generated length ** lengthPenalty: positive values favour long answers. */
+  readonly lengthPenalty: number;
+  /** When beam search may stop; see `Hypotheses.isDone`. */
+  readonly earlyStopping: boolean | 'never';
+  /** Most tokens of an answer, the start token and the end token included. */
+  readonly maxLength: number;
+  /** The end token is banned until an answer has this many tokens, the start token included. */
+  readonly minLength: number;
+  readonly repetitionPenalty: number;
+  /** No n-gram of this size comes twice; 0: off. */
+  readonly noRepeatNgramSize: number;
+  /** Token sequences that must not appear. */
+  readonly badWordsIds: readonly (readonly number[])[];
+  readonly numReturnSequences: number;
+  readonly doSample: boolean;
+  readonly temperature: number;
+  /** Draw from so many best tokens; 0: from all. */
+  readonly topK: number;
+  /** Draw from the fewest best tokens of this total probability; 1: from all. */
+  readonly topP: number;
+  /** Of the random streams of sampling; null: another one for every call. */
+  readonly seed: number | null;
+  readonly decoderStartTokenId: number;
+  /** Each of these ends an answer; none: all answers are `maxLength` long. */
+  readonly eosTokenId: readonly number[];
+  readonly padTokenId: number;
+  /** The token that must follow the start token. */
+  readonly forcedBosTokenId: number | null;
+  /** The tokens one of which must stand at `maxLength`; none: any may. */
+  readonly forcedEosTokenId: readonly number[];
+}
+
+type Given<T> = T extends readonly number[] ? number | T : T;
+
+/**
+ * What a caller may ask for. Left out: as the checkpoint says; null: Python's None, off. `maxNewTokens` and
+ * `minNewTokens` count without the start token and win over `maxLength` and `minLength`, wherever those come from.
+ */
+export type GenerationArgs = { readonly [Name in keyof Settings]?: Given<Settings[Name]> | null | undefined };
+
+/**
+ * Settles every option: the caller's `args`, then `generation_config.json`, or where a checkpoint has none (`{}`) the
+ * settings that old checkpoints keep in `config.json`, then Transformers' defaults. Refuses what Transformers refuses,
+ * and settings of a file that this search doesn't have.
+ */
+export function resolveGenerationOptions(
+  args: GenerationArgs,
+  generationConfig: Readonly<Record<string, unknown>>,
+  config: Readonly<Record<string, unknown>>,
+): GenerationOptions {
+  const stored = storedSettings(generationConfig, config);
+  refuseUnsupported(stored);
+  const setting = <Name extends keyof Settings>(name: Name) =>
+    args[name] !== undefined
+      ? parseField(name, args[name], 'the call')
+      : parseField(name, stored.values[fields[name].python ?? ''], stored.file);
+  const names = Object.keys(fields) as (keyof Settings)[];
+  const { bosTokenId, maxNewTokens, minNewTokens, ...settings } = Object.fromEntries(
+    names.map((name) => [name, setting(name)]),
+  ) as unknown as Settings;
+
+  const positions = typeof config.max_position_embeddings === 'number' ? config.max_position_embeddings : Infinity;
+  const maxLength = args.maxLength == null ? unasked(settings.maxLength, positions) : settings.maxLength;
+  const options: GenerationOptions = {
+    ...settings,
+    maxLength: maxNewTokens === null ? maxLength : maxNewTokens + 1,
+    minLength: minNewTokens === null ? settings.minLength : minNewTokens + 1,
+    padTokenId: settings.padTokenId ?? settings.eosTokenId[0] ?? 0,
+    decoderStartTokenId:
+      settings.decoderStartTokenId ??
+      bosTokenId ??
+      fail(
+        'generation',
+        'the checkpoint names no decoder_start_token_id and no bos_token_id, so an answer has no first token. ' +
+          'Pass decoderStartTokenId, or name it in generation_config.json.',
+      ),
+  };
+  checkLengths(options, positions, (args.minLength ?? args.minNewTokens) != null);
+  checkCombinations(options);
+  const vocabSize = config.vocab_size ?? (config.decoder as { vocab_size?: unknown } | undefined)?.vocab_size;
+  if (typeof vocabSize === 'number') checkTokenIds(options, vocabSize);
+  return options;
+}
+
+/** Transformers' default `max_length` stands for as many new tokens, if they fit, unless it is asked for in a call. */
+function unasked(maxLength: number, positions: number): number {
+  return maxLength === fields.maxLength.initial ? Math.min(maxLength + 1, positions) : maxLength;
+}
+
+function checkLengths({ maxLength, minLength }: GenerationOptions, positions: number, minIsAsked: boolean): void {
+  if (maxLength <= 1) {
+    fail('generation', `maxLength is ${maxLength}, but the start token alone takes 1. Set at least 2.`);
+  }
+  // The last token is never fed back, so that an answer may be one longer than the positions.
+  if (maxLength - 1 > positions) {
+    fail(
+      'generation',
+      `maxLength is ${maxLength}, but the model has ${positions} positions. Set at most ${positions + 1}.`,
+    );
+  }
+  // A checkpoint's own minLength over a short maxLength only makes all answers maxLength long, as in Transformers.
+  if (minIsAsked && minLength > maxLength) {
+    fail(
+      'generation',
+      `minLength is ${minLength}, but maxLength is ${maxLength}. Set minLength to at most ${maxLength}, or raise maxLength.`,
+    );
+  }
+}
+
+function checkCombinations({ numReturnSequences, numBeams, doSample }: GenerationOptions): void {
+  const answers = numBeams > 1 ? numBeams : doSample ? Infinity : 1;
+  if (numReturnSequences > answers) {
+    fail(
+      'generation',
+      `numReturnSequences is ${numReturnSequences}, but ${numBeams > 1 ? `${numBeams} beams have` : 'greedy search has'} ` +
+        `only ${answers} to return. Set numBeams to at least ${numReturnSequences}${numBeams > 1 ? '' : ', or doSample'}.`,
+    );
+  }
+}
+
+/** Refuses ids that the model's vocabulary doesn't have. */
+export function checkTokenIds(options: GenerationOptions, vocabSize: number): void {
+  const ids = {
+    decoderStartTokenId: options.decoderStartTokenId,
+    padTokenId: options.padTokenId,
+    eosTokenId: options.eosTokenId,
+    forcedBosTokenId: options.forcedBosTokenId ?? [],
+    forcedEosTokenId: options.forcedEosTokenId,
+    badWordsIds: options.badWordsIds.flat(),
+  };
+  for (const [name, value] of Object.entries(ids)) {
+    const outside = [value].flat().find((id) => id >= vocabSize);
+    if (outside === undefined) continue;
+    fail(
+      'generation',
+      `${name} has token ${outside}, but the vocabulary ends at ${vocabSize - 1}. Use an id inside it.`,
+    );
+  }
+}

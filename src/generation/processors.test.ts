@@ -1,0 +1,63 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { type GenerationOptions, resolveGenerationOptions } from './options.js';
+import { activeProcessors, applyProcessors, bannedTokens, forcedTokens, processors } from './processors.js';
+
+interface ProcessorCase {
+  settings: Record<string, unknown>;
+  inputIds: number[][];
+  scores: number[][];
+  /** null: -Infinity. */
+  processed: (number | null)[][];
+}
+
+const cases: ProcessorCase[] = JSON.parse(
+  readFileSync(new URL('../../tests/fixtures/search/processors.json', import.meta.url), 'utf8'),
+);
+
+const special = { bos_token_id: 0, pad_token_id: 1, eos_token_id: 2, decoder_start_token_id: 2 };
+
+function optionsOf(settings: Record<string, unknown>): GenerationOptions {
+  return resolveGenerationOptions({}, { ...special, ...settings }, {});
+}
+
+describe('processors against the reference', () => {
+  it.each(cases.map((one) => [JSON.stringify(one.settings), one] as const))('%s', (_, one) => {
+    const options = optionsOf(one.settings);
+    const active = activeProcessors(options);
+    one.inputIds.forEach((ids, row) => {
+      const scores = Float32Array.from(one.scores[row]!);
+      applyProcessors(active, scores, { options, tokens: Int32Array.from(ids) });
+      expect([...scores].map((score) => (score === -Infinity ? null : score))).toEqual(one.processed[row]);
+    });
+  });
+
+  it('covers each of them', () => {
+    const met = new Set(cases.flatMap(({ settings }) => activeProcessors(optionsOf(settings))));
+    expect(Object.entries(processors).filter(([, processor]) => !met.has(processor))).toEqual([]);
+  });
+});
+
+it('keeps every token that equals the last of the top k', () => {
+  const options = optionsOf({ do_sample: true, top_k: 2 });
+  const scores = Float32Array.from([1, 3, 1, 0, 1]);
+  processors.topK.rescales(scores, { options, tokens: Int32Array.of(2) });
+  expect([...scores]).toEqual([1, 3, 1, -Infinity, 1]);
+});
+
+it('finds a nucleus that is wider than its first look', () => {
+  const options = optionsOf({ do_sample: true, top_k: 0, top_p: 0.5 });
+  const scores = new Float32Array(1000);
+  processors.topP.rescales(scores, { options, tokens: Int32Array.of(2) });
+  expect([...scores].filter((score) => score === 0).length).toBe(500);
+});
+
+it('bans nothing by n-grams or words that do not fit yet', () => {
+  const options = optionsOf({ no_repeat_ngram_size: 3, bad_words_ids: [[2, 7], [4]] });
+  expect(bannedTokens(activeProcessors(options), { options, tokens: Int32Array.of(2) })).toEqual([4]);
+});
+
+it('lets the forced end win over the forced start where both fall together', () => {
+  const options = optionsOf({ max_length: 2, forced_bos_token_id: 5, forced_eos_token_id: [7, 2] });
+  expect(forcedTokens(activeProcessors(options), { options, tokens: Int32Array.of(2) })).toEqual([2, 7]);
+});

@@ -1,0 +1,20 @@
+/** The largest of the values; -Infinity of none. */
+export function largestOf(values: Float32Array): number {
+  let largest = -Infinity;
+  for (let at = 0; at < values.length; at++) if (values[at]! > largest) largest = values[at]!;
+  return largest;
+}
+
+/** Σ exp(value - largest): the mass that probabilities are parts of, in f64. */
+export function massOf(values: Float32Array, largest: number): number {
+  let mass = 0;
+  for (let at = 0; at < values.length; at++) mass += Math.exp(values[at]! - largest);
+  return mass;
+}
+
+/** In place: value - log Σ exp(values). In f64 and rounded once, which is within an f32 rounding of PyTorch's. */
+export function logSoftmax(values: Float32Array): void {
+  const largest = largestOf(values);
+  const normaliser = largest + Math.log(massOf(values, largest));
+  for (let at = 0; at < values.length; at++) values[at]! -= normaliser;
+}
