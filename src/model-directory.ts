@@ -92,7 +92,7 @@ function architectureOfType(config: JsonObject, type: string, place: string): Se
   if (architecture.modelType !== type) {
     fail(
       'model',
-      `${place} holds a ${architecture.modelType}, not a ${type}. Use --encoder-decoder-type ${architecture.modelType}.`,
+      `${place} holds a ${architecture.modelType}, not a ${type}. Give ${architecture.modelType} as its type.`,
     );
   }
   return architecture;

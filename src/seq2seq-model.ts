@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { checkArgs, parseArgs, type Seq2SeqArgs, type Seq2SeqArgsInput, updateArgs } from './args/index.js';
@@ -120,9 +120,7 @@ export class Seq2SeqModel {
     if (options.args) this.#args = updateArgs(this.#args, options.args);
     const args = this.#args;
     const outputDir = options.outputDir ?? args.outputDir;
-    if (!args.overwriteOutputDir && existsSync(outputDir) && readdirSync(outputDir).length > 0) {
-      fail('outputDir', `${outputDir} exists and is not empty. Name another directory, or set overwriteOutputDir.`);
-    }
+    if (!args.overwriteOutputDir) requireEmpty(outputDir);
     const { examples, report } = await this.#encode(trainData);
     if (!args.silent) process.stderr.write(`${report}\n`);
     this.#releasePrograms();
@@ -147,8 +145,8 @@ export class Seq2SeqModel {
   /** The mean loss on rows; also written to `eval_results.txt` in the output directory. */
   async evalModel(evalData: string | readonly RowInput[], options: EvalOptions = {}): Promise<EvalResult> {
     const outputDir = options.outputDir ?? this.#args.outputDir;
-    await makeDirectory(outputDir, 'outputDir');
     const { examples } = await this.#encode(evalData);
+    await makeDirectory(outputDir, 'outputDir');
     const progress = new Progress('Evaluating', examples.length, options.silent ?? this.#args.silent);
     const loss = await evaluateLoss(this.#parts.architecture, this.#parts.weights, examples, {
       batchSize: this.#args.evalBatchSize,
@@ -253,6 +251,14 @@ export function warnUnfinished(unfinished: number, answers: number, maxLength: n
   process.stderr.write(
     `predict: ${share}% of the answers were cut at maxLength ${maxLength}. Raise it to get them whole.\n`,
   );
+}
+
+function requireEmpty(directory: string): void {
+  if (!existsSync(directory)) return;
+  if (!statSync(directory).isDirectory()) fail('outputDir', `${directory} is a file. Name a directory.`);
+  if (readdirSync(directory).length > 0) {
+    fail('outputDir', `${directory} exists and is not empty. Name another directory, or set overwriteOutputDir.`);
+  }
 }
 
 /** Fewer rows than this are tokenised before a bar could be read. */
