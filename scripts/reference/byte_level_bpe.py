@@ -2,8 +2,8 @@
 
     python scripts/reference/byte_level_bpe.py
 
-A byte-level BPE is trained on docstrings of Python's library, saved as slow files and as tokenizer.json, and asked for the ids
-of hard strings. (This file must not be called tokenizers.py: Python would import it in place of the library.)
+A byte-level BPE is trained on docstrings of Python's library, saved as slow files and as tokenizer.json, and asked for
+the ids of hard strings. (This file must not be called tokenizers.py: Python would import it in place of the library.)
 """
 
 import importlib
@@ -20,35 +20,58 @@ ROOT = Path(__file__).resolve().parents[2]
 FIXTURES = ROOT / "tests" / "fixtures" / "tokenizers"
 RUNS = ROOT / "src" / "tokenizers" / "character-class-runs.ts"
 
-DOCUMENTED = "argparse asyncio collections csv datetime decimal difflib email functools heapq json logging random re string textwrap"
+DOCUMENTED = [
+    "argparse", "asyncio", "collections", "csv", "datetime", "decimal", "difflib", "email", "functools", "heapq", "json",
+    "logging", "random", "re", "string", "textwrap",
+]
 SPECIAL = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
 
 HARD = [
-    "", " ", "  ", "   ", "\t", "\n", "\r\n", "\n\n\n", " \n \t x", "a", " a", "a ", "  a  b   c    ", "a\tb\t\tc", "x\r\ny\rz\n",
-    "Hello world", " Hello world", "hello, world! don't you'll we've I'm he'd they're it's 'tis 'S 'LL", "''s 's's ' s", "can''t",
-    "rock'n'roll", "1234567890", "3.14159e-10", "a1b2c3", "x²³¼½Ⅷ①", "٠١٢٣ १२३ 一二三", "$£€¥ ©®™ §¶", "!!!???...,,,", "-- — – ‐ ‑",
-    "naïve café résumé Ångström ﬁ ﬂ ß ẞ İ ı", "e\u0301 a\u0308\u0323 \u0301x Z\u0351\u036b\u0343a\u0363l\u0340g\u0321o\u0322", "\u0300", " \u0300",
+    "", " ", "  ", "   ", "\t", "\n", "\r\n", "\n\n\n", " \n \t x", "a", " a", "a ", "  a  b   c    ", "a\tb\t\tc",
+    "x\r\ny\rz\n",
+    "Hello world", " Hello world", "hello, world! don't you'll we've I'm he'd they're it's 'tis 'S 'LL", "''s 's's ' s",
+    "can''t",
+    "rock'n'roll", "1234567890", "3.14159e-10", "a1b2c3", "x²³¼½Ⅷ①", "٠١٢٣ १२३ 一二三", "$£€¥ ©®™ §¶", "!!!???...,,,",
+    "-- — – ‐ ‑",
+    "naïve café résumé Ångström ﬁ ﬂ ß ẞ İ ı",
+    "e\u0301 a\u0308\u0323 \u0301x Z\u0351\u036b\u0343a\u0363l\u0340g\u0321o\u0322", "\u0300", " \u0300",
     "日本語のテキスト", "中文字符，标点。", "한국어 텍스트", "ｆｕｌｌ　ｗｉｄｔｈ", "漢字かなカナ混じり 漢字", "𠮷野家 𪚥",
-    "مرحبا بالعالم", "שלום עולם", "\u200fעברית\u200e mixed \u202bRTL\u202c", "नमस्ते दुनिया", "ไทยภาษา", "Ελληνικά Русский Հայերեն ქართული",
-    "😀", "😀😃😄", "a😀b 😀 c", "👨‍👩‍👧‍👦", "👩🏽‍💻 🏳️‍🌈 🇩🇪🇫🇷", "1️⃣ #️⃣ ❤️ ☺", "🤷🏾‍♂️🤷🏾‍♂️", "𝔘𝔫𝔦𝔠𝔬𝔡𝔢 𝟙𝟚𝟛", "\U0001f9ff\U0001fae8\U0001f6dc",
-    "zero\u200bwidth\u200cnon\u200djoin\ufeffbom\u2060wj", "\ufeffbom first", "\u200b", "\u200b \u200b", "nbsp\u00a0here\u00a0\u00a0two \u00a0three",
-    "\u2003em\u2009thin\u3000wide\u202fnarrow\u1680ogham\u205fmath", "line\u2028sep\u2029para\u0085next\x0bvt\x0cff", "\u00ad soft\u00adhyphen",
-    "\x00", "\x00\x01\x02\x1f\x7f", "a\x00b", "\x1b[31mred\x1b[0m", "\x80\x81\x9f", "\ufffd", "\ufffe\uffff", "\ue000\uf8ff", "\U000e0001\U000e0041", "\U0010ffff",
-    "a </s> b<mask> c", "<s>", "</s>", "<pad>", "<unk>", "<mask>", "<s></s>", "<mask><mask>", " <mask>", "<mask> ", "  <mask>  ", "a <mask> b", "a\n\t<mask>\n b",
-    "a\u00a0<mask>b", "a\u200b<mask>", "\ufeff<mask>", "\u0085<mask>", "\u3000<mask>x", "<mask>  <mask>", "<mask", "mask>", "<<mask>>", "< mask >", "<MASK>",
-    "<s>nested</s></s><s>", "x<pad><pad>y", "<unk>unk<unk>", "</s></s", "<s", "s>", "<pad >", "😀<mask>😀", "日本 <mask> 語", "<s> <s>  </s>",
-    "Ġ", "ĠĠ", "Ċ", "âĢ", "Ã©", "ĠĠhello", "Ģ", "ł", "Ń", "Ā", "#version: 0.2", "__proto__ constructor toString hasOwnProperty",
-    "def f(x):\n    return x ** 2  # comment\n", "https://example.org/a?b=c&d=%20#frag", "C:\\path\\to\\file.txt", '{"json": [1, 2.5, null]}', "user@example.org",
-    "a" * 70, "ab" * 60, "a " * 50, " " * 40, " " * 40 + "x", "x" + " " * 40, "\n" * 30, "." * 33, "😀" * 12, "é" * 33, "word" * 20, "'" * 9, "'s" * 9,
-    "supercalifragilisticexpialidocious", "aaaaaaaaaaaaab", "thethethethe", "returnreturnsreturned", "The the THE tHe", "HTTPServerError404",
+    "مرحبا بالعالم", "שלום עולם", "\u200fעברית\u200e mixed \u202bRTL\u202c", "नमस्ते दुनिया", "ไทยภาษา",
+    "Ελληνικά Русский Հայերեն ქართული",
+    "😀", "😀😃😄", "a😀b 😀 c", "👨‍👩‍👧‍👦", "👩🏽‍💻 🏳️‍🌈 🇩🇪🇫🇷", "1️⃣ #️⃣ ❤️ ☺", "🤷🏾‍♂️🤷🏾‍♂️", "𝔘𝔫𝔦𝔠𝔬𝔡𝔢 𝟙𝟚𝟛",
+    "\U0001f9ff\U0001fae8\U0001f6dc",
+    "zero\u200bwidth\u200cnon\u200djoin\ufeffbom\u2060wj", "\ufeffbom first", "\u200b", "\u200b \u200b",
+    "nbsp\u00a0here\u00a0\u00a0two \u00a0three",
+    "\u2003em\u2009thin\u3000wide\u202fnarrow\u1680ogham\u205fmath", "line\u2028sep\u2029para\u0085next\x0bvt\x0cff",
+    "\u00ad soft\u00adhyphen",
+    "\x00", "\x00\x01\x02\x1f\x7f", "a\x00b", "\x1b[31mred\x1b[0m", "\x80\x81\x9f", "\ufffd", "\ufffe\uffff",
+    "\ue000\uf8ff", "\U000e0001\U000e0041", "\U0010ffff",
+    "a </s> b<mask> c", "<s>", "</s>", "<pad>", "<unk>", "<mask>", "<s></s>", "<mask><mask>", " <mask>", "<mask> ",
+    "  <mask>  ", "a <mask> b", "a\n\t<mask>\n b",
+    "a\u00a0<mask>b", "a\u200b<mask>", "\ufeff<mask>", "\u0085<mask>", "\u3000<mask>x", "<mask>  <mask>", "<mask",
+    "mask>", "<<mask>>", "< mask >", "<MASK>",
+    "<s>nested</s></s><s>", "x<pad><pad>y", "<unk>unk<unk>", "</s></s", "<s", "s>", "<pad >", "😀<mask>😀", "日本 <mask> 語",
+    "<s> <s>  </s>",
+    "Ġ", "ĠĠ", "Ċ", "âĢ", "Ã©", "ĠĠhello", "Ģ", "ł", "Ń", "Ā", "#version: 0.2",
+    "__proto__ constructor toString hasOwnProperty",
+    "def f(x):\n    return x ** 2  # comment\n", "https://example.org/a?b=c&d=%20#frag", "C:\\path\\to\\file.txt",
+    '{"json": [1, 2.5, null]}', "user@example.org",
+    "a" * 70, "ab" * 60, "a " * 50, " " * 40, " " * 40 + "x", "x" + " " * 40, "\n" * 30, "." * 33, "😀" * 12, "é" * 33,
+    "word" * 20, "'" * 9, "'s" * 9,
+    "supercalifragilisticexpialidocious", "aaaaaaaaaaaaab", "thethethethe", "returnreturnsreturned", "The the THE tHe",
+    "HTTPServerError404",
     "it 's n't a test , right ? no ! ok .", "he 'm she 've they 're ' quoted '",
 ]
 
 POOLS = [
-    [(0x20, 0x7E)], [(0x61, 0x7A)], [(0x30, 0x39), (0x20, 0x20)], [(0x20, 0x20), (0x09, 0x0D), (0x61, 0x63)], [(0xA0, 0x17F)], [(0x300, 0x36F), (0x61, 0x7A)],
-    [(0x370, 0x5FF)], [(0x600, 0x6FF), (0x20, 0x20)], [(0x900, 0xDFF)], [(0x2000, 0x206F), (0x61, 0x7A)], [(0x2070, 0x2BFF)], [(0x3000, 0x30FF)],
-    [(0x4E00, 0x9FFF)], [(0xAC00, 0xD7A3), (0x20, 0x20)], [(0xE000, 0xFFFF)], [(0x10000, 0x107FF)], [(0x1D400, 0x1D7FF), (0x30, 0x39)],
-    [(0x1F1E6, 0x1F1FF), (0x1F300, 0x1FAFF), (0x200D, 0x200D), (0xFE0F, 0xFE0F)], [(0x20000, 0x323AF)], [(0x00, 0x1F), (0x7F, 0x9F), (0x41, 0x45)], [(0x00, 0xD7FF)], [(0x00, 0x10FFFF)],
+    [(0x20, 0x7E)], [(0x61, 0x7A)], [(0x30, 0x39), (0x20, 0x20)], [(0x20, 0x20), (0x09, 0x0D), (0x61, 0x63)],
+    [(0xA0, 0x17F)], [(0x300, 0x36F), (0x61, 0x7A)],
+    [(0x370, 0x5FF)], [(0x600, 0x6FF), (0x20, 0x20)], [(0x900, 0xDFF)], [(0x2000, 0x206F), (0x61, 0x7A)],
+    [(0x2070, 0x2BFF)], [(0x3000, 0x30FF)],
+    [(0x4E00, 0x9FFF)], [(0xAC00, 0xD7A3), (0x20, 0x20)], [(0xE000, 0xFFFF)], [(0x10000, 0x107FF)],
+    [(0x1D400, 0x1D7FF), (0x30, 0x39)],
+    [(0x1F1E6, 0x1F1FF), (0x1F300, 0x1FAFF), (0x200D, 0x200D), (0xFE0F, 0xFE0F)], [(0x20000, 0x323AF)],
+    [(0x00, 0x1F), (0x7F, 0x9F), (0x41, 0x45)], [(0x00, 0xD7FF)], [(0x00, 0x10FFFF)],
 ]
 SPLICES = [*SPECIAL, " ", "  ", "\n", "\t", "'s", "'ll", "\u00a0", "\u200d", "\ufeff", "0", "a", " the", "."]
 
@@ -68,14 +91,13 @@ def random_text():
     return "".join(parts)
 
 
-def dump(name, value):
-    rows = value if isinstance(value, list) else None
-    text = "[\n" + ",\n".join(json.dumps(row, ensure_ascii=True, separators=(",", ":")) for row in rows) + "\n]\n" if rows else json.dumps(value, indent=1) + "\n"
-    (FIXTURES / name).write_text(text)
+def dump(name, rows):
+    lines = [json.dumps(row, separators=(",", ":")) for row in rows]
+    (FIXTURES / name).write_text("[\n" + ",\n".join(lines) + "\n]\n")
 
 
 def character_class_runs():
-    """Runs of code points of one class, told by what each joins to in the pre-tokenizer: length in base 36, then the class."""
+    """Writes the runs of code points of one class, told by what each joins to in the pre-tokenizer."""
     split = pre_tokenizers.ByteLevel(add_prefix_space=False).pre_tokenize_str
 
     def class_of(character):
@@ -97,20 +119,24 @@ def character_class_runs():
     text = "".join(base36(length) + letter for length, letter in runs)
     lines = [text[i : i + 112] for i in range(0, len(text), 112)]
     RUNS.write_text(
-        "/**\n * The code points in order, as runs of one class: length in base 36, then L (letter), N (number), S (white space) or O\n"
-        " * (other), of Unicode 15.0. Made by scripts/reference/byte_level_bpe.py from the reference's pre-tokenizer.\n */\n"
+        "/**\n * The code points in order, as runs of one class: length in base 36, then L (letter), N (number), S (white\n"
+        " * space) or O (other), as the reference's pre-tokenizer has them (Unicode 16). Made by\n"
+        " * scripts/reference/byte_level_bpe.py.\n */\n"
         "export const CLASS_RUNS =\n" + " +\n".join(f"  '{line}'" for line in lines) + ";\n"
     )
 
 
 def train(folder):
     texts = []
-    for name in DOCUMENTED.split():
+    for name in DOCUMENTED:
         module = importlib.import_module(name)
-        texts += [module.__doc__ or ""] + [getattr(module, item).__doc__ or "" for item in sorted(dir(module)) if not item.startswith("_")]
+        public = [getattr(module, name) for name in sorted(dir(module)) if not name.startswith("_")]
+        texts += [item.__doc__ or "" for item in (module, *public)]
     tokenizer = ByteLevelBPETokenizer()
     # The hard strings take part, so that there are merges across the bytes of a character and beyond it.
-    tokenizer.train_from_iterator(texts + HARD * 3, vocab_size=1500, min_frequency=2, special_tokens=SPECIAL, show_progress=False)
+    tokenizer.train_from_iterator(
+        texts + HARD * 3, vocab_size=1500, min_frequency=2, special_tokens=SPECIAL, show_progress=False
+    )
     folder.mkdir(parents=True)
     tokenizer.save_model(str(folder))
 
@@ -120,7 +146,8 @@ def case(fast, text):
     plain = fast(text, add_special_tokens=False)["input_ids"]
     cut = fast(text, truncation=True, max_length=8)["input_ids"]
     assert ids == [0, *plain, 2]
-    row = {"text": text, "ids": plain, "cut": cut, "decoded": fast.decode(ids), "skipped": fast.decode(ids, skip_special_tokens=True)}
+    decoded, skipped = fast.decode(ids), fast.decode(ids, skip_special_tokens=True)
+    row = {"text": text, "ids": plain, "cut": cut, "decoded": decoded, "skipped": skipped}
     cleaned = fast.decode(plain, clean_up_tokenization_spaces=True)
     return row if cleaned == fast.decode(plain) else {**row, "cleaned": cleaned}
 
@@ -132,7 +159,8 @@ def decode_cases(fast):
 
 
 def added(content, **flags):
-    return {"content": content, "single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True, **flags}
+    plain = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
+    return {"content": content, **plain, **flags}
 
 
 def with_type(token):
@@ -141,40 +169,79 @@ def with_type(token):
     return token
 
 
+def config(**settings):
+    return {"tokenizer_config.json": settings}
+
+
 def variants(vocab, serialized):
     """Folders as people have them: base, files beside it, and what to change in tokenizer.json."""
     n = len(vocab)
     merged = {part for merge in serialized["model"]["merges"] for part in merge}
     unmerged = [token for token in vocab if len(token) == 1 and token not in merged][:40]
     mask = added("<mask>", lstrip=False, rstrip=True, normalized=True)
-    loose = [{"id": i, **added(token)} for token, i in vocab.items() if token in SPECIAL]
+    more = ["<x>", with_type(added("<y>", lstrip=True, rstrip=True))]
+    listed = {
+        vocab["<mask>"]: mask,
+        n: added("wow", single_word=True, normalized=True, special=False),
+        n + 1: added(" up", special=False),
+    }
+    described = config(mask_token="<mask>", added_tokens_decoder={str(i): token for i, token in listed.items()})
+    legacy = {
+        "special_tokens_map.json": {
+            "mask_token": {k: v for k, v in mask.items() if k != "special"},
+            "additional_special_tokens": ["<q>"],
+            "cls_token": "<s>",
+        },
+        "added_tokens.json": {"zap": n + 1, "<q>": n},
+    }
+    special = [{"SpecialToken": {"id": token, "type_id": 0}} for token in SPECIAL[:3]]
+    text = {"Sequence": {"id": "A", "type_id": 0}}
+    template = {
+        "type": "TemplateProcessing",
+        "single": [special[0], special[1], text, special[2]],
+        "pair": [text, {"Sequence": {"id": "B", "type_id": 0}}],
+        "special_tokens": {token: {"id": token, "ids": [vocab[token]], "tokens": [token]} for token in SPECIAL[:3]},
+    }
+    processors = [
+        {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": False, "use_regex": True},
+        {"type": "BertProcessing", "sep": ["</s>", 2], "cls": ["<s>", 0]},
+    ]
     return {
-        "prefix-space": ("slow", {"tokenizer_config.json": {"add_prefix_space": True, "model_max_length": 77}}, {}),
-        "prefix-space-fast": ("fast", {"tokenizer_config.json": {"add_prefix_space": True, "model_max_length": 1e30}}, {}),
-        "prefix-space-only-serialized": ("fast", {}, {"pre_tokenizer": {**serialized["pre_tokenizer"], "add_prefix_space": True}}),
-        "additional": ("slow", {"tokenizer_config.json": {"additional_special_tokens": ["<x>", with_type(added("<y>", lstrip=True, rstrip=True))]}}, {}),
-        "additional-fast": ("fast", {"tokenizer_config.json": {"additional_special_tokens": ["<x>", with_type(added("<y>", lstrip=True, rstrip=True))], "mask_token": with_type(mask)}}, {}),
-        "mask-object": ("slow", {"tokenizer_config.json": {"mask_token": with_type(mask), "bos_token": "<s>"}}, {}),
-        "decoder": ("slow", {"tokenizer_config.json": {"mask_token": "<mask>", "added_tokens_decoder": {str(vocab["<mask>"]): mask, str(n): added("wow", single_word=True, normalized=True, special=False), str(n + 1): added(" up", special=False)}}}, {}),
-        "decoder-fast": ("fast", {"tokenizer_config.json": {"mask_token": "<mask>", "added_tokens_decoder": {str(vocab["<mask>"]): mask, str(n): added("wow", single_word=True, normalized=True, special=False), str(n + 1): added(" up", special=False)}}}, {}),
-        "legacy": ("slow", {"special_tokens_map.json": {"mask_token": {k: v for k, v in mask.items() if k != "special"}, "additional_special_tokens": ["<q>"], "cls_token": "<s>"}, "added_tokens.json": {"zap": n + 1, "<q>": n}}, {}),
-        "legacy-fast": ("fast", {"special_tokens_map.json": {"pad_token": "<q>"}, "added_tokens.json": {"zap": n + 1, "<q>": n}}, {}),
-        "new-roles": ("slow", {"tokenizer_config.json": {"eos_token": "<end>", "sep_token": "<end>", "pad_token": "<p>"}}, {}),
-        "new-roles-fast": ("fast", {"tokenizer_config.json": {"eos_token": "<end>", "sep_token": "<end>", "mask_token": "<m>"}}, {}),
-        "flags-loose": ("fast", {}, {"added_tokens": loose}),
+        "prefix-space": ("slow", config(add_prefix_space=True, model_max_length=77), {}),
+        "prefix-space-fast": ("fast", config(add_prefix_space=True, model_max_length=1e30), {}),
+        "prefix-space-only-serialized": (
+            "fast", {}, {"pre_tokenizer": {**serialized["pre_tokenizer"], "add_prefix_space": True}},
+        ),
+        "additional": ("slow", config(additional_special_tokens=more), {}),
+        "additional-fast": ("fast", config(additional_special_tokens=more, mask_token=with_type(mask)), {}),
+        "mask-object": ("slow", config(mask_token=with_type(mask), bos_token="<s>"), {}),
+        "decoder": ("slow", described, {}),
+        "decoder-fast": ("fast", described, {}),
+        "legacy": ("slow", legacy, {}),
+        "legacy-fast": ("fast", {**legacy, "special_tokens_map.json": {"pad_token": "<q>"}}, {}),
+        "new-roles": ("slow", config(eos_token="<end>", sep_token="<end>", pad_token="<p>"), {}),
+        "new-roles-fast": ("fast", config(eos_token="<end>", sep_token="<end>", mask_token="<m>"), {}),
+        "flags-loose": (
+            "fast", {}, {"added_tokens": [{"id": i, **added(token)} for token, i in vocab.items() if token in SPECIAL]},
+        ),
         "nothing-listed": ("fast", {}, {"added_tokens": []}),
         "no-post-processor": ("fast", {}, {"post_processor": None}),
-        "template": ("fast", {}, {"post_processor": {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"SpecialToken": {"id": "<pad>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}, {"SpecialToken": {"id": "</s>", "type_id": 0}}], "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 0}}], "special_tokens": {t: {"id": t, "ids": [vocab[t]], "tokens": [t]} for t in SPECIAL[:3]}}}),
-        "sequence": ("fast", {}, {"post_processor": {"type": "Sequence", "processors": [{"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": False, "use_regex": True}, {"type": "BertProcessing", "sep": ["</s>", 2], "cls": ["<s>", 0]}]}}),
+        "template": ("fast", {}, {"post_processor": template}),
+        "sequence": ("fast", {}, {"post_processor": {"type": "Sequence", "processors": processors}}),
         "bytes-missing": ("fast", {}, {"model": {"drop": unmerged}}),
         "bytes-unknown": ("fast", {}, {"model": {"drop": unmerged, "unk_token": "<unk>"}}),
         "bytes-fused": ("fast", {}, {"model": {"drop": unmerged, "unk_token": "<unk>", "fuse_unk": True}}),
         "ignore-merges": ("fast", {}, {"model": {"ignore_merges": True, "merges": []}}),
-        "left": ("fast", {"tokenizer_config.json": {"truncation_side": "left", "clean_up_tokenization_spaces": True}}, {}),
+        "left": ("fast", config(truncation_side="left", clean_up_tokenization_spaces=True), {}),
     }
 
 
-PROBES = ["", "wow wowed wow! a wow", "go up <mask>  up", "a <x> b <y> c", " <q>zap zapped<q> ", "it 's fine , ok ?", "Hello \u00e9\u4e2d\U0001f600 \x01\x02 x", "<s>a</s> <end><p> <m> b", "the returned list\n\n  of values"]
+PROBES = [
+    "", "wow wowed wow! a wow", "go up <mask>  up", "a <x> b <y> c", " <q>zap zapped<q> ", "it 's fine , ok ?",
+    "Hello \u00e9\u4e2d\U0001f600 \x01\x02 x", "<s>a</s> <end><p> <m> b", "the returned list\n\n  of values",
+]
+ROLES = ["bos", "eos", "unk", "sep", "pad", "cls", "mask"]
+FLAGS = ["content", "single_word", "lstrip", "rstrip", "normalized", "special"]
 
 
 def variant_cases(slow_folder, fast_folder):
@@ -189,14 +256,22 @@ def variant_cases(slow_folder, fast_folder):
             for file, content in files.items():
                 (folder / file).write_text(json.dumps(content))
             fast = BartTokenizerFast.from_pretrained(folder)
-            limit = fast.model_max_length
-            yield {
-                "name": name, "base": base, "files": files, "patch": patch, "size": len(fast),
-                "modelMaxLength": limit if limit < 1e20 else None,
-                "special": {role: getattr(fast, f"{role}_token_id") for role in ("bos", "eos", "unk", "sep", "pad", "cls", "mask")},
-                "added": [json.loads(json.dumps({"id": i, "content": t.content, "single_word": t.single_word, "lstrip": t.lstrip, "rstrip": t.rstrip, "normalized": t.normalized, "special": t.special})) for i, t in fast.added_tokens_decoder.items()],
-                "cases": [{"text": t, "ids": fast(t)["input_ids"], "cut": fast(t, truncation=True, max_length=6)["input_ids"], "decoded": fast.decode(fast(t)["input_ids"]), "skipped": fast.decode(fast(t)["input_ids"], skip_special_tokens=True)} for t in PROBES],
-            }
+        limit = fast.model_max_length
+        tokens = fast.added_tokens_decoder.items()
+        yield {
+            "name": name, "base": base, "files": files, "patch": patch, "size": len(fast),
+            "modelMaxLength": limit if limit < 1e20 else None,
+            "special": {role: getattr(fast, f"{role}_token_id") for role in ROLES},
+            "added": [{"id": i, **{flag: getattr(token, flag) for flag in FLAGS}} for i, token in tokens],
+            "cases": [probe(fast, text) for text in PROBES],
+        }
+
+
+def probe(fast, text):
+    ids = fast(text)["input_ids"]
+    cut = fast(text, truncation=True, max_length=6)["input_ids"]
+    decoded, skipped = fast.decode(ids), fast.decode(ids, skip_special_tokens=True)
+    return {"text": text, "ids": ids, "cut": cut, "decoded": decoded, "skipped": skipped}
 
 
 def patched(serialized, patch):
@@ -226,16 +301,14 @@ def main():
     reloaded = BartTokenizerFast.from_pretrained(fast_folder)
     assert rows == [case(reloaded, text) for text in texts], "tokenizer.json and slow files disagree"
     dump("cases.json", rows)
-    dump("decode.json", list(decode_cases(fast)))
-    dump("variants.json", list(variant_cases(slow_folder, fast_folder)))
+    dump("decode.json", decode_cases(fast))
+    dump("variants.json", variant_cases(slow_folder, fast_folder))
 
-    for kind, differ in (
-        ("ids", lambda row: slow(row["text"], add_special_tokens=False)["input_ids"] != row["ids"]),
-        ("decoded text", lambda row: slow.decode([0, *row["ids"], 2]) != row["decoded"]),
-        ("decoded text without special tokens", lambda row: slow.decode([0, *row["ids"], 2], skip_special_tokens=True) != row["skipped"]),
-    ):
-        differing = [row["text"] for row in rows if differ(row)]
-        print(f"slow and fast differ in {kind}: {len(differing)} of {len(rows)}", differing[:20])
+    for row in rows:
+        ids = [0, *row["ids"], 2]
+        answers = [slow(row["text"])["input_ids"], slow.decode(ids), slow.decode(ids, skip_special_tokens=True)]
+        if answers != [ids, row["decoded"], row["skipped"]]:
+            print("slow and fast differ:", row["text"], answers)
 
 
 if __name__ == "__main__":

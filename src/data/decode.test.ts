@@ -27,7 +27,7 @@ describe('UTF-8', () => {
         const plain = text.replace(/^\ufeff+/, '');
         expect(await decoded(chunks(bytesOf(plain), ...places))).toBe(plain);
       }),
-      { numRuns: 500, seed: 1 },
+      { numRuns: 200, seed: 1 },
     );
   });
 
@@ -63,7 +63,7 @@ describe('UTF-8', () => {
           `data: f is not valid UTF-8 at byte ${valid}, line ${line} (0x${hex}). Convert it`,
         );
       }),
-      { numRuns: 3000, seed: 1 },
+      { numRuns: 1500, seed: 1 },
     );
   });
 

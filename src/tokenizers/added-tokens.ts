@@ -82,10 +82,14 @@ export class AddedTokens {
       let start = match.index;
       let end = start + match[0].length;
       if (token.single_word && touchesWord(text, start, end)) continue;
-      while (token.lstrip && start > done && isSpace(text, start - 1)) start--;
+      if (token.lstrip) {
+        while (start > done && isSpace(text, start - 1)) start--;
+        // The token may itself be white space that the one before it took along.
+        start = Math.max(start, done);
+      }
       while (token.rstrip && end < text.length && isSpace(text, end)) end++;
       if (start > done) pieces.push(text.slice(done, start));
-      pieces.push(id);
+      if (start < end) pieces.push(id);
       done = end;
     }
     if (done < text.length) pieces.push(text.slice(done));

@@ -230,8 +230,17 @@ describe('texts without end', () => {
     const ids = tokenizer.encode(text);
     // It takes about 0.2 s; something quadratic would take minutes.
     expect(performance.now() - start).toBeLessThan(5000);
-    expect(tokenizer.encode(text, { maxLength: 32 })).toEqual(Int32Array.of(...ids.subarray(0, 31), 2));
     if (!text.includes('<')) expect(tokenizer.decode(ids.subarray(1, -1)) === text).toBe(true);
+  });
+
+  test('what is cut off is not tokenised', () => {
+    const text = 'the returned list '.repeat(200_000);
+    const start = performance.now();
+    tokenizer.encode(text);
+    const middle = performance.now();
+    const cut = tokenizer.encode(text, { maxLength: 8 });
+    expect(performance.now() - middle).toBeLessThan((middle - start) / 3);
+    expect([...cut]).toEqual([...tokenizer.encode(text.slice(0, 40)).subarray(0, 7), 2]);
   });
 
   test('a batch lets other work go on', async () => {
@@ -305,6 +314,50 @@ describe('against Hugging Face’s native library', () => {
       ),
       { numRuns: 300, seed: 1 },
     );
+  });
+
+  test('any added tokens', async () => {
+    const unit = fc.constantFrom('a', 'b', ' ', '_', '-', '\n', 'é', '𐐀', '😀');
+    const token = fc.record({
+      content: fc.string({ unit: fc.constantFrom('a', 'b', ' ', '𐐀'), minLength: 1, maxLength: 3 }),
+      single_word: fc.constantFrom(false, false, true),
+      lstrip: fc.boolean(),
+      rstrip: fc.boolean(),
+      normalized: fc.boolean(),
+      special: fc.boolean(),
+    });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.uniqueArray(token, { selector: ({ content }) => content, maxLength: 5 }),
+        fc.array(fc.string({ unit, maxLength: 12 }), { minLength: 1, maxLength: 6 }),
+        async (drawn, texts) => {
+          // The native library aborts where one token takes along the white space that another begins with.
+          const spaced = drawn.some(({ content }) => content.startsWith(' '));
+          const tokens = drawn.map((added) => ({ ...added, rstrip: added.rstrip && !spaced }));
+          const base = createByteLevelBpe({ vocab: bartVocabulary(byteAlphabet()), merges: [] });
+          const decoder = Object.fromEntries(tokens.map((added, i) => [base.vocabSize + i, added]));
+          const config = JSON.stringify({ added_tokens_decoder: decoder });
+          const made = loadTokenizer(folder([...base.files(), ['tokenizer_config.json', config]]), 'bart');
+          const oracle = NativeTokenizer.fromString(made.files().get('tokenizer.json') as string);
+          for (const text of texts)
+            expect([text, ...made.encode(text)]).toEqual([text, ...(await oracle.encode(text)).getIds()]);
+        },
+      ),
+      { numRuns: 400, seed: 1 },
+    );
+  });
+
+  test.each([false, true])('bytes without a token, fused: %s', async (fuse) => {
+    const serialized = read<{ model: { vocab: Record<string, number> } & Record<string, unknown> }>(
+      'fast/tokenizer.json',
+    );
+    for (const byte of ['\x01', '\x02']) delete serialized.model.vocab[toByteAlphabet(byte)];
+    Object.assign(serialized.model, { unk_token: '<unk>', fuse_unk: fuse });
+    const text = 'a\x01\x02b\x01 \x02\x02';
+    const loaded = loadTokenizer(folder([['tokenizer.json', JSON.stringify(serialized)]]), 'bart');
+    const ids = [...loaded.encode(text)];
+    expect(ids).toEqual((await NativeTokenizer.fromString(JSON.stringify(serialized)).encode(text)).getIds());
+    expect(ids.filter((id) => id === 3).length).toBe(fuse ? 3 : 5);
   });
 });
 
@@ -440,6 +493,12 @@ describe('errors', () => {
   test.each([-1, 1500, 0.5, Number.NaN])('decoding the id %d', (id) => {
     expect(() => tokenizer.decode([0, id])).toThrow(
       `tokenizer: there is no token of id ${id} (at 1 of 2); this vocabulary has 1500 tokens.`,
+    );
+  });
+
+  test.each([undefined, null, 5, ['a']])('a text that is %j', async (text) => {
+    await expect(tokenizer.encodeBatch([text as unknown as string])).rejects.toThrow(
+      `tokenizer: only a string can be tokenised, not ${JSON.stringify(text)}.`,
     );
   });
 

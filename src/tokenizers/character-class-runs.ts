@@ -1,6 +1,7 @@
 /**
- * The code points in order, as runs of one class: length in base 36, then L (letter), N (number), S (white space) or O
- * (other), of Unicode 15.0. Made by scripts/reference/byte_level_bpe.py from the reference's pre-tokenizer.
+ * The code points in order, as runs of one class: length in base 36, then L (letter), N (number), S (white
+ * space) or O (other), as the reference's pre-tokenizer has them (Unicode 16). Made by
+ * scripts/reference/byte_level_bpe.py.
  */
 export const CLASS_RUNS =
   '9O5SiO1SfOaN7OqL6OqLaO1SqO1S9O1L7O2N1O1L3O1N1L1O3N1OnL1OvL1OcqL4OcLeO5L7O1L1O1L3lO5L1O2L2O4L1O1L6O1L1O3L1O1L1OkL' +

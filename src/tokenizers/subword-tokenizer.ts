@@ -54,6 +54,7 @@ export class SubwordTokenizer implements Tokenizer {
     text: string,
     { maxLength = Number.POSITIVE_INFINITY, addSpecialTokens = true }: EncodeOptions = {},
   ): Int32Array {
+    if (typeof text !== 'string') fail('tokenizer', `only a string can be tokenised, not ${JSON.stringify(text)}.`);
     const { model, tokens, template, config } = this.#parts;
     const { prefix, suffix } = addSpecialTokens ? template : BARE;
     const room = maxLength - prefix.length - suffix.length;

@@ -19,6 +19,7 @@ function words(text: string): string[] {
 describe('words are cut as by the native pre-tokenizer', () => {
   test.each([
     ["I'll don't ''s 's'S", ['I', "'ll", ' don', "'t", " ''", 's', " '", 's', "'", 'S']],
+    ["'d'd'm'm've've're'x", ["'d", "'d", "'m", "'m", "'ve", "'ve", "'re", "'", 'x']],
     ['a  b', ['a', ' ', ' b']],
     ['a \n b \n', ['a', ' \n', ' b', ' \n']],
     ['  ', ['  ']],
