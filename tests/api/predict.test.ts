@@ -30,7 +30,7 @@ describe('answers', () => {
 
   it('come in the order of the texts, the empty one included', async () => {
     const model = await loadBart(fixture('base'), { args: { maxLength: 16 } });
-    const answers = await model.predict(lines);
+    const answers = (await model.predict(lines)) as string[];
     expect(lines[0]).toBe('');
     expect(new Set(answers).size).toBeGreaterThan(lines.length / 2);
     expect(await model.predict([...lines].reverse())).toEqual([...answers].reverse());
