@@ -189,7 +189,8 @@ export class Seq2SeqModel {
         seed: args.manualSeed ?? null,
       },
       generationConfig ?? {},
-      { ...architecture.generationDefaults, ...config },
+      config,
+      architecture.generationDefaults,
     );
     this.#programs ??= new GenerationPrograms(architecture, this.#parts.weights, this.#threads);
     const sources = await tokenizer.encodeBatch(texts, { maxLength: args.maxSeqLength });

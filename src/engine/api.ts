@@ -1,6 +1,7 @@
 import koffi from 'koffi';
 import { fail } from '../errors.js';
 import { findLibrary } from './library.js';
+import { loadLibrary } from './native.js';
 
 /**
  * The functions used of ONNX Runtime's C API: position in `struct OrtApi` (`onnxruntime_c_api.h`; the table only ever
@@ -115,12 +116,8 @@ export function api(): Api {
   return loaded;
 }
 
-/** `Run` needs the stack of an ordinary thread; koffi's default of 128 KiB is meant for small functions. */
-const ASYNC_STACK_BYTES = 8 * 1024 * 1024;
-
 function load(libraryPath: string): Api {
-  koffi.config({ async_stack_size: ASYNC_STACK_BYTES });
-  const handle = koffi.load(libraryPath);
+  const handle = loadLibrary(libraryPath);
   const base = handle.func('OrtGetApiBase', 'void*', [])();
   const [getApi, getVersion] = koffi.decode(base, koffi.array('void*', 2));
   const version: string = koffi.call(getVersion, koffi.proto('str', []));

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import koffi from 'koffi';
+import { loadLibrary } from './native.js';
 
 /** Counts by platform; on macOS the supported processors run one thread a core. */
 const COUNTS: Partial<Record<NodeJS.Platform, () => number>> = { linux: linuxCores, win32: windowsCores };
@@ -52,7 +52,7 @@ function controlGroupQuota(): number {
 
 /** Entries of `SYSTEM_LOGICAL_PROCESSOR_INFORMATION` (32 bytes, relation at 8) whose relation is RelationProcessorCore, 0. */
 function windowsCores(): number {
-  const query = koffi.load('kernel32.dll').func('GetLogicalProcessorInformation', 'bool', ['void*', 'void*']);
+  const query = loadLibrary('kernel32.dll').func('GetLogicalProcessorInformation', 'bool', ['void*', 'void*']);
   const size = new Uint32Array(1);
   query(null, size);
   const entries = new DataView(new ArrayBuffer(size[0]!));

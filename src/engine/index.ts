@@ -2,6 +2,7 @@
 export { compile } from './compile.js';
 export { physicalCores } from './cores.js';
 export { describeEngine, type EngineDescription } from './describe.js';
+export { preferHugePages } from './huge-pages.js';
 export { Program } from './program.js';
 export { selfCheck } from './self-check.js';
 export type { ProgramOptions } from './session.js';

@@ -23,17 +23,25 @@ function ours(python: string, value: unknown): unknown {
 }
 
 const file = { bos_token_id: 0, pad_token_id: 1, eos_token_id: 2, decoder_start_token_id: 2 };
+/** Those of Transformers' `BartConfig`. */
+const bartDefaults = {
+  bos_token_id: 0,
+  pad_token_id: 1,
+  eos_token_id: 2,
+  decoder_start_token_id: 2,
+  forced_eos_token_id: 2,
+};
 const config = { model_type: 'bart', vocab_size: 50, max_position_embeddings: 64 };
 
 function resolve(args: GenerationArgs, generationConfig: Record<string, unknown> = file) {
-  return resolveGenerationOptions(args, generationConfig, config);
+  return resolveGenerationOptions(args, generationConfig, config, bartDefaults);
 }
 
 describe('options against the reference', () => {
   it.each(cases.map((one, index) => [index, one] as const))('case %i', (_, one) => {
     const args = Object.fromEntries(Object.entries(one.args).map(([name, value]) => [camel.get(name)!, value]));
     const options: Record<string, unknown> = {
-      ...resolveGenerationOptions(args as GenerationArgs, one.generationConfig, one.config),
+      ...resolveGenerationOptions(args as GenerationArgs, one.generationConfig, one.config, bartDefaults),
     };
     for (const [name, value] of Object.entries(one.expected)) {
       expect(options[camel.get(name)!], name).toEqual(ours(name, value));

@@ -48,15 +48,16 @@ export type GenerationArgs = { readonly [Name in keyof Settings]?: Given<Setting
 
 /**
  * Settles every option: the caller's `args`, then `generation_config.json`, or where a checkpoint has none (`{}`) the
- * settings that old checkpoints keep in `config.json`, then Transformers' defaults. Refuses what Transformers refuses,
+ * settings that old checkpoints keep in `config.json` (with `classDefaults` where it is silent), then Transformers' defaults. Refuses what Transformers refuses,
  * and settings of a file that this search doesn't have.
  */
 export function resolveGenerationOptions(
   args: GenerationArgs,
   generationConfig: Readonly<Record<string, unknown>>,
   config: Readonly<Record<string, unknown>>,
+  classDefaults: Readonly<Record<string, unknown>> = {},
 ): GenerationOptions {
-  const stored = storedSettings(generationConfig, config);
+  const stored = storedSettings(generationConfig, config, classDefaults);
   refuseUnsupported(stored);
   const setting = <Name extends keyof Settings>(name: Name) =>
     args[name] !== undefined

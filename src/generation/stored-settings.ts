@@ -71,13 +71,6 @@ const harmless = new Set([
   'generation_kwargs',
 ]);
 
-/** What `config.json` means by leaving a setting out: the defaults of these configuration classes. */
-const classDefaults: Readonly<Record<string, Json>> = {
-  bart: { bos_token_id: 0, pad_token_id: 1, eos_token_id: 2, decoder_start_token_id: 2, forced_eos_token_id: 2 },
-  mbart: { bos_token_id: 0, pad_token_id: 1, eos_token_id: 2, forced_eos_token_id: 2 },
-  marian: { pad_token_id: 58100, eos_token_id: 0, decoder_start_token_id: 58100, forced_eos_token_id: 0 },
-};
-
 const specialIds = ['bos_token_id', 'decoder_start_token_id', 'eos_token_id', 'pad_token_id'];
 
 /**
@@ -85,12 +78,14 @@ const specialIds = ['bos_token_id', 'decoder_start_token_id', 'eos_token_id', 'p
  * `config.json` says. Without one (`{}`) the settings inside `config.json` hold, as in old checkpoints; they also do
  * where `generation_config.json` calls itself derived from them and they have been changed.
  *
+ * `classDefaults` is what `config.json` means by leaving a setting out: the defaults of its configuration class.
+ *
  * A file that names no start token, where Transformers would give up, takes its special ids from `config.json`.
  */
-export function storedSettings(generationConfig: Json, config: Json): StoredSettings {
-  const inConfig = settingsOf(config);
+export function storedSettings(generationConfig: Json, config: Json, classDefaults: Json): StoredSettings {
+  const inConfig = settingsOf(config, classDefaults);
   const isMissing = Object.keys(generationConfig).length === 0;
-  if (isMissing || (generationConfig._from_model_config === true && hasOwnSettings(config))) {
+  if (isMissing || (generationConfig._from_model_config === true && hasOwnSettings(config, classDefaults))) {
     return { file: 'config.json', values: inConfig };
   }
   const namesStart = (generationConfig.decoder_start_token_id ?? generationConfig.bos_token_id) != null;
@@ -102,8 +97,8 @@ export function storedSettings(generationConfig: Json, config: Json): StoredSett
 }
 
 /** None says nothing here; a composite model's decoder speaks where the model itself doesn't. */
-function settingsOf(config: Json): Json {
-  const own: Json = { ...classDefaultsOf(config), ...config };
+function settingsOf(config: Json, classDefaults: Json): Json {
+  const own: Json = { ...classDefaults, ...config };
   const decoder = (config.decoder ?? {}) as Json;
   const settings: Record<string, unknown> = {};
   for (const name of [...supported.keys(), ...unsupported.keys()]) {
@@ -115,15 +110,11 @@ function settingsOf(config: Json): Json {
   return settings;
 }
 
-function hasOwnSettings(config: Json): boolean {
-  const initial: Json = { ...Object.fromEntries([...supported, ...unsupported]), ...classDefaultsOf(config) };
+function hasOwnSettings(config: Json, classDefaults: Json): boolean {
+  const initial: Json = { ...Object.fromEntries([...supported, ...unsupported]), ...classDefaults };
   return Object.keys(initial).some(
     (name) => !specialIds.includes(name) && config[name] != null && config[name] !== initial[name],
   );
-}
-
-function classDefaultsOf(config: Json): Json {
-  return classDefaults[String(config.model_type)] ?? {};
 }
 
 /** Nothing that a checkpoint asks for is silently left undone. */

@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import { preferHugePages } from '../engine/index.js';
 import { fail } from '../errors.js';
 import { wasm } from './kernels.generated.js';
 
@@ -42,6 +43,8 @@ export function task<K extends Kernel>(
 
 const PAGE = 65536;
 const MAX_PAGES = 65536;
+/** Smaller memories than this gain nothing from large pages. */
+const LARGE = 1 << 24;
 const bytes = Buffer.from(wasm, 'base64');
 let compiled: WebAssembly.Module | undefined;
 
@@ -66,6 +69,7 @@ export class SharedMemory {
         error,
       );
     }
+    this.#advise();
     compiled ??= new WebAssembly.Module(bytes);
     const instance = new WebAssembly.Instance(compiled, { env: { memory: this.memory } });
     this.exports = instance.exports as never;
@@ -88,6 +92,12 @@ export class SharedMemory {
         error,
       );
     }
+    this.#advise();
+  }
+
+  #advise(): void {
+    const { buffer } = this.memory;
+    if (buffer.byteLength >= LARGE) preferHugePages(new Uint8Array(buffer));
   }
 }
 
