@@ -27,6 +27,7 @@ export {
 // Tokenizers
 export {
   type ByteLevelBpeOptions,
+  bartVocabulary,
   createByteLevelBpe,
   loadTokenizer,
   type Merge,
