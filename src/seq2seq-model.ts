@@ -205,9 +205,11 @@ export class Seq2SeqModel {
     if (unfinished > 0) tell?.(unfinished, found.flat().length, generation.maxLength);
     // Simple Transformers asks for this clean-up, whatever the tokenizer's own default.
     const decode = { skipSpecialTokens: args.skipSpecialTokens, cleanUpTokenizationSpaces: true };
+    // A vocabulary may be padded beyond the tokenizer's; such ids stand for nothing.
+    const known = (id: number) => id < tokenizer.vocabSize;
     const answers = found.map((sequences) =>
       tokenizer.decodeBatch(
-        sequences.map(({ ids }) => ids),
+        sequences.map(({ ids }) => ids.filter(known)),
         decode,
       ),
     );

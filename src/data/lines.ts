@@ -10,7 +10,7 @@ export const LONGEST_RECORD = 2 ** 27;
  */
 export async function* readLines(
   source: string | ByteSource,
-  options: { encoding?: string } = {},
+  options: { encoding?: string | undefined } = {},
 ): AsyncGenerator<string> {
   const [name, text] =
     typeof source === 'string'
