@@ -1,29 +1,13 @@
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { temporaryFolder } from '../support.js';
+import { runIn } from './program.js';
 
-const program = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
 const bart = ['--encoder-decoder-type', 'bart', '--encoder-decoder-name', 'nowhere'];
-let folder: string;
+const folder = temporaryFolder();
 
-beforeAll(() => {
-  if (!existsSync(program)) throw new Error(`${program} is not there. Build it: npm run build.`);
-  folder = mkdtempSync(join(tmpdir(), 'seq2seq-cli-'));
-});
-afterAll(() => rmSync(folder, { recursive: true }));
-
-function seq2seq(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], {
-    cwd: folder,
-    encoding: 'utf8',
-    input: '',
-    env: { ...process.env, ...env },
-  });
-  return { status, stdout, stderr };
-}
+const seq2seq = (args: readonly string[], env: NodeJS.ProcessEnv = {}) => runIn(folder, args, { env });
 
 function file(name: string, content: string | object): string {
   const path = join(folder, name);
