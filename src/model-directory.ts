@@ -83,7 +83,9 @@ export async function saveModelDirectory(directory: string, parts: ModelParts, a
   files.set('config.json', json({ ...config, architectures: [architecture.className], torch_dtype: 'float32' }));
   if (generationConfig) files.set('generation_config.json', json(generationConfig));
   files.set(ARGS_FILE, json(toPythonJson(args)));
-  const arrays = [...weights.specs.values()].map(({ name, shape }) => ({ name, shape, data: weights.array(name) }));
+  const arrays = [...weights.specs.values()].flatMap(({ name, shape, copies = [] }) =>
+    [name, ...copies].map((each) => ({ name: each, shape, data: weights.array(name) })),
+  );
   await saveCheckpoint(directory, { files, weights: arrays });
 }
 

@@ -187,16 +187,15 @@ function parameters(config: BartConfig): ParameterSpec[] {
     ...norm(`model.${name}.layernorm_embedding`),
   ];
 
+  const embeddings = ['model.encoder.embed_tokens.weight', 'model.decoder.embed_tokens.weight'];
   return [
     {
       name: 'model.shared.weight',
       shape: [vocabSize, size],
       initialization: { ...drawn, zeroRow: config.padTokenId },
-      aliases: [
-        'model.encoder.embed_tokens.weight',
-        'model.decoder.embed_tokens.weight',
-        ...(config.tied ? ['lm_head.weight'] : []),
-      ],
+      aliases: [...embeddings, ...(config.tied ? ['lm_head.weight'] : [])],
+      // Transformers leaves both random, without a word, when an untied checkpoint lacks them.
+      copies: config.tied ? [] : embeddings,
     },
     ...side('encoder', config.encoderLayers, config.encoderFeedForward),
     ...side('decoder', config.decoderLayers, config.decoderFeedForward),

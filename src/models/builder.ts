@@ -15,6 +15,8 @@ export interface ParameterSpec {
   readonly initialization: Initialization;
   /** Names under which checkpoints carry the same array. */
   readonly aliases?: readonly string[];
+  /** Aliases under which the array is saved again, for readers that expect the copies. */
+  readonly copies?: readonly string[];
   /** Kept with the model but not trained. */
   readonly buffer?: boolean;
   /** May be missing in a checkpoint. */
