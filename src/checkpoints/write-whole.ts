@@ -3,6 +3,7 @@ import { renameSync } from 'node:fs';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { fail, Seq2SeqError } from '../errors.js';
+import { makeDirectories, nearestDirectory } from './directory.js';
 import { describeSystemError, systemErrorCode } from './system-error.js';
 
 // Everything is written under a name aside (`<name>.tmp-s2s-<process>-<random>`, on the same disk), flushed to the disk, and
@@ -59,9 +60,7 @@ async function createDirectory(area: string, directory: string, contents: readon
   const parent = path.dirname(directory);
   const aside = nameAside(directory);
   try {
-    // Asked first, since a recursive mkdir on a read-only disk says that the parent does not exist.
-    await fs.access(await nearestDirectory(parent), fs.constants.W_OK);
-    await fs.mkdir(parent, { recursive: true });
+    await makeDirectories(parent);
     await fs.mkdir(aside);
     for (const content of contents) await writeNew(path.join(aside, content.name), content);
     await flushDirectory(aside);
@@ -179,14 +178,4 @@ async function explain(area: string, place: string, contents: readonly FileConte
 async function freeBytes(place: string): Promise<number | undefined> {
   const disk = await fs.statfs(await nearestDirectory(place)).catch(() => undefined);
   return disk && disk.bavail * disk.bsize;
-}
-
-/** The place itself, or the first above it that exists. */
-async function nearestDirectory(place: string): Promise<string> {
-  const parent = path.dirname(place);
-  const exists = await fs.stat(place).then(
-    () => true,
-    () => parent === place,
-  );
-  return exists ? place : nearestDirectory(parent);
 }

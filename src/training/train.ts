@@ -1,4 +1,4 @@
-import { createWriteStream, type WriteStream } from 'node:fs';
+import { closeSync, openSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { makeDirectory } from '../checkpoints/index.js';
 import { shuffledIndices } from '../data/index.js';
@@ -85,6 +85,7 @@ export async function train(run: TrainingRun): Promise<TrainingResult> {
   );
 
   await makeDirectory(outputDir, 'outputDir');
+  const log = new TrainingLog(path.join(outputDir, 'training_log.jsonl'));
   const pool = new KernelPool(options.threads);
   const program = new GradientProgram(architecture, weights, { seed: options.seed, threads: options.threads, pool });
   const optimizer = new AdamW(
@@ -93,7 +94,6 @@ export async function train(run: TrainingRun): Promise<TrainingResult> {
     { betas: options.adamBetas, epsilon: options.adamEpsilon, weightDecay: options.weightDecay },
     pool,
   );
-  const log = new TrainingLog(path.join(outputDir, 'training_log.jsonl'));
   const progress = new Progress('Training', totalSteps, options.silent);
   const checkpoint = async (name: string) => {
     if (!options.noSave) await run.save(path.join(outputDir, name));
@@ -153,7 +153,7 @@ export async function train(run: TrainingRun): Promise<TrainingResult> {
     }
     progress.finish();
   } finally {
-    await log.close();
+    log.close();
     program.dispose();
     weights.forgetIn(pool);
     await pool.dispose();
@@ -161,25 +161,33 @@ export async function train(run: TrainingRun): Promise<TrainingResult> {
   return { globalStep: step, trainingLoss: lossSum / Math.max(1, step) };
 }
 
-/** `training_log.jsonl`: a line for each logged step, on disk as soon as it is written. */
+/** `training_log.jsonl`: a line for each logged step, in the file as soon as it is written. */
 class TrainingLog {
-  readonly #stream: WriteStream;
-  #failure: Error | undefined;
+  readonly #path: string;
+  readonly #file: number;
 
-  constructor(file: string) {
-    this.#stream = createWriteStream(file);
-    this.#stream.on('error', (error) => {
-      this.#failure ??= error;
-    });
+  constructor(place: string) {
+    this.#path = place;
+    this.#file = this.#guarded(() => openSync(place, 'w'));
   }
 
   write(entry: TrainingLogEntry): void {
-    if (this.#failure)
-      fail('training', `training_log.jsonl cannot be written: ${this.#failure.message}.`, this.#failure);
-    this.#stream.write(`${JSON.stringify(entry)}\n`);
+    this.#guarded(() => writeFileSync(this.#file, `${JSON.stringify(entry)}\n`));
   }
 
-  close(): Promise<void> {
-    return new Promise((resolve) => (this.#stream.destroyed ? resolve() : this.#stream.end(resolve)));
+  close(): void {
+    closeSync(this.#file);
+  }
+
+  #guarded<T>(action: () => T): T {
+    try {
+      return action();
+    } catch (error) {
+      return fail(
+        'training',
+        `${this.#path} cannot be written: ${(error as Error).message}. Make room or give access there.`,
+        error,
+      );
+    }
   }
 }

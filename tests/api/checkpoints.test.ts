@@ -131,11 +131,11 @@ describe('an output directory', () => {
     const file = join(folder, 'a-file');
     writeFileSync(file, '');
     await expect(trainInto(join(file, 'out'), {})).rejects.toThrow(
-      `outputDir: ${join(file, 'out')} cannot be made: a part of the path is not a directory.`,
+      `outputDir: ${join(file, 'out')} cannot be written to: a part of the path is not a directory.`,
     );
     await expect(trainInto(file, {})).rejects.toThrow(`outputDir: ${file} is a file. Name a directory.`);
     await expect(trainInto(file, { overwriteOutputDir: true })).rejects.toThrow(
-      `outputDir: ${file} cannot be made: something else is there.`,
+      `outputDir: ${file} cannot be written to: something else is there.`,
     );
   });
 });
