@@ -222,9 +222,9 @@ describe('model_args.json', () => {
     const ours = {
       max_target_length: null,
       max_new_tokens: null,
-      min_length: 0,
-      no_repeat_ngram_size: 0,
-      temperature: 1,
+      min_length: null,
+      no_repeat_ngram_size: null,
+      temperature: null,
     };
     expect(JSON.parse(JSON.stringify(written))).toEqual({ ...expected, ...ours });
   });

@@ -73,7 +73,7 @@ export const dataOptions = {
     note: 'Not in Simple Transformers, which cuts targets at `max_seq_length`.',
   }),
   encoding: o.works(o.text.optional(), undefined, 'Encoding of data files; unset, UTF-8.', {
-    note: "The names are those of the WHATWG Encoding standard: `latin1`, not Python's `latin-1`.",
+    note: "A name of the WHATWG Encoding standard, or one of Python's for UTF-8 and Latin-1.",
   }),
   doLowerCase: casing(o.flag, false, 'Lower-cases texts.'),
   srcLang: otherTypes(o.text, 'en_XX', 'Language code of the sources (mbart, mbart50).'),

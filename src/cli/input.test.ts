@@ -49,15 +49,16 @@ describe('lineChunks', () => {
 
   it('names the line that is not of its encoding', async () => {
     await expect(chunksOf(Uint8Array.of(97, 10, 98, 0xff, 10))).rejects.toThrow(
-      `predict: line 2 of ${path} is not valid utf-8. Convert it, or name its --encoding.`,
+      `data: ${path} is not valid UTF-8 at byte 3, line 2 (0xff). Convert it to UTF-8, or name its encoding.`,
     );
   });
 
   it('reads other encodings', async () => {
-    expect(await chunksOf(Uint8Array.of(0xff, 10, 0xe9, 10), 9, 'latin1')).toEqual([['ÿ', 'é']]);
+    expect(await chunksOf(Uint8Array.of(0xff, 10, 0xe9, 10), 9, 'latin-1')).toEqual([['ÿ', 'é']]);
     expect(await chunksOf(Uint8Array.of(0x83, 0x65, 10), 9, 'shift_jis')).toEqual([['テ']]);
-    await expect(chunksOf('a', 9, 'utf-16le')).rejects.toThrow('predict: utf-16le cannot be split into lines.');
-    await expect(chunksOf('a', 9, 'latin-1')).rejects.toThrow('predict: there is no encoding "latin-1".');
+    expect(await chunksOf(Buffer.from('a\né', 'utf16le'), 9, 'utf-16le')).toEqual([['a', 'é']]);
+    await expect(chunksOf('a', 9, 'utf-16le')).rejects.toThrow(`data: ${path} is not valid utf-16le beyond byte 1.`);
+    await expect(chunksOf('a', 9, 'latin')).rejects.toThrow('data: there is no encoding "latin".');
   });
 });
 
