@@ -63,7 +63,7 @@ function rowDot(x: Value, w: Value): Value {
 }
 
 const leadingAxes = (x: Value) => x.shape.slice(0, -1).map((_, axis) => axis);
-const [SQRT_HALF, INV_SQRT_TAU, TWO_OVER_SQRT_PI] = [Math.SQRT1_2, 1 / Math.sqrt(2 * Math.PI), 2 / Math.sqrt(Math.PI)];
+const [SQRT_HALF, LOG_SQRT_TAU, TWO_OVER_SQRT_PI] = [Math.SQRT1_2, Math.log(2 * Math.PI) / 2, 2 / Math.sqrt(Math.PI)];
 
 const rules: GradientRules = {
   input: 'none',
@@ -91,11 +91,11 @@ const rules: GradientRules = {
   tanh: ({ outputs: [y] }, dy) => [multiply(dy, subtract(1, multiply(y!, y!)))],
   sigmoid: ({ outputs: [y] }, dy) => [multiply(dy, multiply(y!, subtract(1, y!)))],
   relu: ({ outputs: [y] }, dy) => [where(greater(y!, 0), dy, 0)],
-  // Φ(x) + x·φ(x), with q = x/√2: Φ = (1 + erf q)/2 and φ = e^(−q²)/√τ
+  // Φ(x) + x·φ(x), with q = x/√2: Φ = (1 + erf q)/2 and φ = e^(−q² − ln √τ)
   gelu: ({ inputs: [x] }, dy) => {
     const q = multiply(x!, SQRT_HALF);
     const cdf = add(multiply(erf(q), 0.5), 0.5);
-    const density = multiply(exp(negate(multiply(q, q))), INV_SQRT_TAU);
+    const density = exp(subtract(-LOG_SQRT_TAU, multiply(q, q)));
     return [multiply(dy, add(cdf, multiply(x!, density)))];
   },
   // σ + x·σ·(1−σ) = σ + y·(1−σ)
