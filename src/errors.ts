@@ -17,6 +17,15 @@ export function fail(area: string, message: string, cause?: unknown): never {
   throw new Seq2SeqError(area, message, cause === undefined ? undefined : { cause });
 }
 
+/** Refuses names that an object of settings does not have, with the nearest one it has. */
+export function refuseUnknown(area: string, given: object, known: readonly string[]): void {
+  for (const name of Object.keys(given)) {
+    if (known.includes(name)) continue;
+    const meant = nearest(name, known);
+    fail(area, `there is no "${name}". ${meant ? `Did you mean "${meant}"?` : `Known are ${known.join(', ')}.`}`);
+  }
+}
+
 /** The candidate closest to `name` by edit distance, if any is close enough to be what was meant. */
 export function nearest(name: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;

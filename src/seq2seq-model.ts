@@ -6,7 +6,7 @@ import { checkArgs, parseArgs, type Seq2SeqArgs, type Seq2SeqArgsInput, updateAr
 import { makeDirectory, writeFileWhole } from './checkpoints/index.js';
 import { type RowInput, rowsFrom } from './data/index.js';
 import { physicalCores } from './engine/index.js';
-import { fail } from './errors.js';
+import { fail, refuseUnknown } from './errors.js';
 import { GenerationPrograms, generate, resolveGenerationOptions } from './generation/index.js';
 import { createFreshModel, loadModelDirectory, type ModelParts, saveModelDirectory } from './model-directory.js';
 import { Progress } from './progress.js';
@@ -69,6 +69,7 @@ export class Seq2SeqModel {
 
   /** Loads a checkpoint, or starts a fresh model from `config` and a tokenizer. */
   static async load(options: LoadOptions): Promise<Seq2SeqModel> {
+    refuseUnknown('load', options, LOAD_OPTIONS);
     const { encoderDecoderType: type, encoderDecoderName: name, config = {} } = options;
     if (options.encoderType !== undefined || options.encoderName !== undefined || options.decoderName !== undefined) {
       fail(
@@ -117,6 +118,9 @@ export class Seq2SeqModel {
    * @param trainData a file (TSV, CSV, JSONL) or rows `{ input_text, target_text }`
    */
   async trainModel(trainData: string | readonly RowInput[], options: TrainOptions = {}): Promise<TrainingResult> {
+    refuseUnknown('trainModel', options, TRAIN_OPTIONS);
+    const { untrainable } = this.#parts.architecture;
+    if (untrainable !== undefined) fail('config.json', untrainable);
     if (options.args) this.#args = updateArgs(this.#args, options.args);
     const args = this.#args;
     const outputDir = options.outputDir ?? args.outputDir;
@@ -144,6 +148,7 @@ export class Seq2SeqModel {
 
   /** The mean loss on rows; also written to `eval_results.txt` in the output directory. */
   async evalModel(evalData: string | readonly RowInput[], options: EvalOptions = {}): Promise<EvalResult> {
+    refuseUnknown('evalModel', options, EVAL_OPTIONS);
     const outputDir = options.outputDir ?? this.#args.outputDir;
     const { examples } = await this.#encode(evalData);
     await makeDirectory(outputDir, 'outputDir');
@@ -163,6 +168,7 @@ export class Seq2SeqModel {
 
   /** The answers to texts, in their order; with `numReturnSequences` above 1 a list for each text. */
   async predict(texts: readonly string[], options: PredictOptions = {}): Promise<string[] | string[][]> {
+    refuseUnknown('predict', options, PREDICT_OPTIONS);
     if (typeof texts === 'string') fail('predict', 'a list of texts is needed, not one text. Pass [text].');
     if (!Array.isArray(texts)) fail('predict', `a list of texts is needed, not ${typeof texts}.`);
     for (const [i, text] of texts.entries()) {
@@ -263,6 +269,21 @@ function requireEmpty(directory: string): void {
     fail('outputDir', `${directory} exists and is not empty. Name another directory, or set overwriteOutputDir.`);
   }
 }
+
+// Callers in JavaScript get no help from types.
+const LOAD_OPTIONS = [
+  'encoderDecoderType',
+  'encoderDecoderName',
+  'encoderType',
+  'encoderName',
+  'decoderName',
+  'config',
+  'tokenizer',
+  'args',
+] as const satisfies (keyof LoadOptions)[];
+const TRAIN_OPTIONS = ['outputDir', 'showRunningLoss', 'args', 'signal'] as const satisfies (keyof TrainOptions)[];
+const EVAL_OPTIONS = ['outputDir', 'silent', 'signal'] as const satisfies (keyof EvalOptions)[];
+const PREDICT_OPTIONS = ['onProgress', 'onUnfinished', 'signal'] as const satisfies (keyof PredictOptions)[];
 
 /** Fewer rows than this are tokenised before a bar could be read. */
 const LONG_TO_TOKENISE = 20_000;

@@ -32,6 +32,8 @@ export interface Seq2SeqArchitecture {
   readonly layers: number;
   /** The decoder's attention: heads, their size, and dropout on the probabilities. */
   readonly decoderAttention: AttentionShape & { readonly headSize: number };
+  /** Why a model of this config cannot be trained, if so, and what to do. */
+  readonly untrainable?: string;
   /** The longest source and target the positions allow. */
   readonly maxSourceLength: number;
   readonly maxTargetLength: number;

@@ -61,6 +61,9 @@ export function bart(json: JsonObject): Seq2SeqArchitecture {
     },
     maxSourceLength: config.maxPositions,
     maxTargetLength: config.maxPositions,
+    ...(config.layerDrop && {
+      untrainable: `${config.layerDrop} is not 0, but layers are never dropped here. Override it: config { "${config.layerDrop}": 0 }.`,
+    }),
     padTokenId: config.padTokenId,
     decoderStartTokenId: config.decoderStartTokenId,
     generationDefaults: {
@@ -118,10 +121,7 @@ function readConfig(json: JsonObject) {
     const count = config.integer(name, { least: 1 });
     return size % count === 0 ? count : fail('config.json', `d_model ${size} is not divisible by ${name} ${count}.`);
   };
-  for (const name of ['encoder_layerdrop', 'decoder_layerdrop']) {
-    const rate = config.number(name, 0);
-    if (rate !== 0) fail('config.json', `${name} ${rate} is not supported: layers are never dropped. Set it to 0.`);
-  }
+  const layerDrop = ['encoder_layerdrop', 'decoder_layerdrop'].find((name) => config.rate(name, 0) > 0);
   const eosTokenId = config.integer('eos_token_id', { fallback: 2 });
   const vocabSize = config.integer('vocab_size', { least: 1 });
   const tokenId = (name: string, fallback: number) => {
@@ -133,6 +133,7 @@ function readConfig(json: JsonObject) {
   return {
     size,
     vocabSize,
+    layerDrop,
     maxPositions: config.integer('max_position_embeddings', { least: 1 }),
     encoderLayers: config.integer('encoder_layers'),
     decoderLayers: config.integer('decoder_layers'),

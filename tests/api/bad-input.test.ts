@@ -112,11 +112,6 @@ describe('a damaged model directory is refused with what is wrong:', () => {
       (d) => changeJson(join(d, 'config.json'), { activation_function: 'gelo' }),
       /^config\.json: activation_function "gelo" is unknown\. Did you mean "gelu"\?$/,
     ],
-    [
-      'layers that would be dropped',
-      (d) => changeJson(join(d, 'config.json'), { encoder_layerdrop: 0.1 }),
-      /^config\.json: encoder_layerdrop 0\.1 is not supported/,
-    ],
     ['no tokenizer', (d) => rmSync(join(d, 'vocab.json')), /^tokenizer: .*/],
     [
       'a tokenizer of more tokens',
