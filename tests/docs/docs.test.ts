@@ -51,7 +51,7 @@ describe.each(pages)('%s', (page) => {
 
   it('names functions that are in the files it names', () => {
     // `name` ([file](path))
-    const named = [...prose(page).matchAll(/`([\w.#]+)` \(\[[^\]]+\]\(([^)#]+)\)\)/g)];
+    const named = [...prose(page).matchAll(/`([\w.#]+)`\s\(\[[^\]]+\]\(([^)#]+)\)\)/g)];
     const missing = named.filter(([, name, path]) => {
       const text = readFileSync(join(root, dirname(page), path!), 'utf8');
       return !new RegExp(`\\b${name!.split(/[.#]/).at(-1)}\\b`).test(text);
