@@ -61,6 +61,8 @@ export class Seq2SeqModel {
   #args: Seq2SeqArgs;
   readonly #parts: ModelParts;
   #programs: GenerationPrograms | undefined;
+  /** While weights change, nothing else may read them. */
+  #isTraining = false;
 
   private constructor(parts: ModelParts, args: Seq2SeqArgs) {
     this.#parts = parts;
@@ -119,36 +121,44 @@ export class Seq2SeqModel {
    */
   async trainModel(trainData: string | readonly RowInput[], options: TrainOptions = {}): Promise<TrainingResult> {
     refuseUnknown('trainModel', options, TRAIN_OPTIONS);
+    this.#requireRest();
     const { untrainable } = this.#parts.architecture;
     if (untrainable !== undefined) fail('config.json', untrainable);
     if (options.args) this.#args = updateArgs(this.#args, options.args);
     const args = this.#args;
     const outputDir = options.outputDir ?? args.outputDir;
     if (!args.overwriteOutputDir) requireEmpty(outputDir);
-    const { examples, report } = await this.#encode(trainData);
-    if (!args.silent) process.stderr.write(`${report}\n`);
-    this.#releasePrograms();
-    const result = await train({
-      architecture: this.#parts.architecture,
-      weights: this.#parts.weights,
-      examples,
-      outputDir,
-      options: {
-        ...args,
-        seed: args.manualSeed ?? randomInt(2 ** 32),
-        threads: this.#threads,
-        showRunningLoss: options.showRunningLoss ?? true,
-      },
-      save: (directory) => this.saveModel(directory),
-      signal: options.signal,
-    });
-    if (!args.noSave) await this.saveModel(outputDir);
-    return result;
+    this.#isTraining = true;
+    try {
+      const { examples, report } = await this.#encode(trainData);
+      if (!args.silent) process.stderr.write(`${report}\n`);
+      this.#releasePrograms();
+      const save = (directory: string) => saveModelDirectory(directory, this.#parts, args);
+      const result = await train({
+        architecture: this.#parts.architecture,
+        weights: this.#parts.weights,
+        examples,
+        outputDir,
+        options: {
+          ...args,
+          seed: args.manualSeed ?? randomInt(2 ** 32),
+          threads: this.#threads,
+          showRunningLoss: options.showRunningLoss ?? true,
+        },
+        save,
+        signal: options.signal,
+      });
+      if (!args.noSave) await save(outputDir);
+      return result;
+    } finally {
+      this.#isTraining = false;
+    }
   }
 
   /** The mean loss on rows; also written to `eval_results.txt` in the output directory. */
   async evalModel(evalData: string | readonly RowInput[], options: EvalOptions = {}): Promise<EvalResult> {
     refuseUnknown('evalModel', options, EVAL_OPTIONS);
+    this.#requireRest();
     const outputDir = options.outputDir ?? this.#args.outputDir;
     const { examples } = await this.#encode(evalData);
     await makeDirectory(outputDir, 'outputDir');
@@ -169,6 +179,7 @@ export class Seq2SeqModel {
   /** The answers to texts, in their order; with `numReturnSequences` above 1 a list for each text. */
   async predict(texts: readonly string[], options: PredictOptions = {}): Promise<string[] | string[][]> {
     refuseUnknown('predict', options, PREDICT_OPTIONS);
+    this.#requireRest();
     if (typeof texts === 'string') fail('predict', 'a list of texts is needed, not one text. Pass [text].');
     if (!Array.isArray(texts)) fail('predict', `a list of texts is needed, not ${typeof texts}.`);
     for (const [i, text] of texts.entries()) {
@@ -224,12 +235,17 @@ export class Seq2SeqModel {
 
   /** Writes the model to a directory that Python's Transformers and Simple Transformers load as well. */
   async saveModel(outputDir: string = this.#args.outputDir): Promise<void> {
+    this.#requireRest();
     await saveModelDirectory(outputDir, this.#parts, this.#args);
   }
 
   /** Frees the engine's memory. The model must not be used afterwards. */
   dispose(): void {
     this.#releasePrograms();
+  }
+
+  #requireRest(): void {
+    if (this.#isTraining) fail('model', 'it is being trained. Wait until trainModel is done.');
   }
 
   get #threads(): number {

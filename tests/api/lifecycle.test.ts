@@ -85,6 +85,22 @@ describe('a model', () => {
     model.dispose();
   });
 
+  it('does one thing at a time while its weights change, and many while they rest', async () => {
+    const model = await loadBart(fixture('base'), { args: { numTrainEpochs: 20, noSave: true, learningRate: 0.01 } });
+    const answers = await model.predict(lines);
+    expect(await Promise.all([model.predict(lines), model.predict(lines)])).toEqual([answers, answers]);
+
+    const training = model.trainModel(rowsOf('base', 'train'), { outputDir: join(folder, 'busy') });
+    const busy = 'model: it is being trained. Wait until trainModel is done.';
+    await expect(model.predict(['snow'])).rejects.toThrow(busy);
+    await expect(model.evalModel(rowsOf('base', 'eval'))).rejects.toThrow(busy);
+    await expect(model.saveModel(join(folder, 'busy-copy'))).rejects.toThrow(busy);
+    await expect(model.trainModel(rowsOf('base', 'train'), { outputDir: join(folder, 'twice') })).rejects.toThrow(busy);
+    await training;
+    expect(await model.predict(lines)).not.toEqual(answers);
+    model.dispose();
+  });
+
   it('stops between two steps when told to', async () => {
     const model = await loadBart(fixture('base'), { args: { numTrainEpochs: 1000, noSave: true } });
     const controller = new AbortController();
