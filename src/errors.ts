@@ -18,7 +18,13 @@ export function fail(area: string, message: string, cause?: unknown): never {
 }
 
 /** Refuses names that an object of settings does not have, with the nearest one it has. */
-export function refuseUnknown(area: string, given: object, known: readonly string[]): void {
+export function refuseUnknown(area: string, given: unknown, known: readonly string[]): void {
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    fail(
+      area,
+      `its settings are an object of names and values, not ${Array.isArray(given) ? 'a list' : String(given)}.`,
+    );
+  }
   for (const name of Object.keys(given)) {
     if (known.includes(name)) continue;
     const meant = nearest(name, known);

@@ -132,6 +132,23 @@ describe('loading', () => {
     model.dispose();
   });
 
+  it('and every method refuse names that they do not have', async () => {
+    const refusal = (call: unknown) => expect(call).rejects;
+    await refusal(Seq2SeqModel.load({ encoderDecoderTyp: 'bart' } as object)).toThrow(
+      'load: there is no "encoderDecoderTyp". Did you mean "encoderDecoderType"?',
+    );
+    await refusal(Seq2SeqModel.load('bart' as never)).toThrow(
+      'load: its settings are an object of names and values, not bart.',
+    );
+    const model = await loadBart(fixture('base'));
+    const settings = { outputdir: folder };
+    await refusal(model.trainModel([], settings as object)).toThrow('Did you mean "outputDir"?');
+    await refusal(model.evalModel([], settings as object)).toThrow('Did you mean "outputDir"?');
+    await refusal(model.predict([], { maxLength: 5 } as object)).toThrow('predict: there is no "maxLength".');
+    await refusal(model.predict([], null as never)).toThrow('predict: its settings are an object');
+    model.dispose();
+  });
+
   it.each([
     [{}, 'model: encoderDecoderType is missing. Give it with encoderDecoderName, or with a config.'],
     [{ encoderDecoderName: 'x' }, 'model: encoderDecoderType is missing.'],
