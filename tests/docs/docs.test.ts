@@ -16,7 +16,7 @@ const pages = [
 const read = (page: string) => readFileSync(join(root, page), 'utf8');
 
 /** A page without its blocks of code. */
-const prose = (page: string) => read(page).replace(/^```[^]*?^```$/gm, '');
+const prose = (page: string) => read(page).replace(/^```[\s\S]*?^```$/gm, '');
 
 /** The blocks of a page that open with "```LANGUAGE run". */
 function blocks(page: string, language: 'ts' | 'sh'): string[] {
