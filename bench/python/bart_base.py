@@ -19,10 +19,10 @@ def token(row, column):
 
 
 def serve(answer, **about):
-    """Answers each line of stdin, one JSON object of a round, with a line of answer(round) and the peak memory so far."""
+    """Answers each line of stdin, a round as a JSON object, with a line of answer(round) and the peak memory so far."""
     print(json.dumps({"ready": True, **about}), flush=True)
     for line in sys.stdin:
-        reply = answer(json.loads(line or "{}"))
+        reply = answer(json.loads(line))
         unit = 1 if sys.platform == "darwin" else 1024
         reply["rss_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
         print(json.dumps(reply), flush=True)

@@ -8,7 +8,9 @@ import torch
 from transformers import get_linear_schedule_with_warmup
 
 BATCH_LENGTHS = [7, 14, 3, 10, 5], [4, 9, 2, 6, 3]  # of sources, of targets
-HYPERPARAMETERS = dict(learning_rate=0.003, weight_decay=0.01, max_grad_norm=1.0, warmup_ratio=0.06, num_train_epochs=10)
+HYPERPARAMETERS = dict(
+    learning_rate=0.003, weight_decay=0.01, max_grad_norm=1.0, warmup_ratio=0.06, num_train_epochs=10
+)
 
 
 class Redraw(Exception):

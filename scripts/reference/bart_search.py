@@ -1,4 +1,4 @@
-"""What Transformers' generate() answers, for bart.py: with no choice of the search so close that rounding could turn it."""
+"""What generate() of Transformers answers, for bart.py: with no choice so close that rounding could turn it."""
 
 import itertools
 import math
@@ -15,7 +15,7 @@ GAP = 1e-3
 class MaskedBart(BartForConditionalGeneration):
     """Transformers 4.49 drops the source's mask in generate(), so that cross-attention sees the padding of a batch.
 
-    Releases before and after pass it on, and so does this: the answers are then the same whatever the batch.
+    Later releases pass it on, and so does this: the answers are then the same whatever the batch.
     """
 
     def prepare_inputs_for_generation(self, input_ids, attention_mask=None, **rest):

@@ -5,7 +5,8 @@
 ROWS are either a .tsv with the columns input_text and target_text, or a .jsonl of {"source": [ids], "target": [ids]}
 for models without a tokenizer. Printed: weights that are missing, unexpected or of another shape (all empty when the
 directory is right), whether encoder and decoder look tokens up in `shared` (an untied model whose file lacks the copies
-of it gets random ones, without a word), whether logits are finite, and for given rows the loss over all label tokens and each row's answer.
+of it gets random ones, without a word), whether logits are finite, and for given rows the loss over all label tokens
+and each row's answer.
 """
 
 import argparse
