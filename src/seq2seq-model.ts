@@ -272,7 +272,7 @@ export class Seq2SeqModel {
 
 /** The share of answers that were cut off, as a warning on stderr. */
 export function warnUnfinished(unfinished: number, answers: number, maxLength: number): void {
-  const share = ((100 * unfinished) / answers).toFixed(0);
+  const share = Number(((100 * unfinished) / answers).toPrecision(2));
   process.stderr.write(
     `predict: ${share}% of the answers were cut at maxLength ${maxLength}. Raise it to get them whole.\n`,
   );
