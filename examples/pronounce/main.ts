@@ -1,11 +1,4 @@
-/**
- * Teaches a small BART to pronounce English words, from a dictionary and nothing else.
- *
- *     npm run demo                     train for a few minutes, tell the error rates, pronounce some words
- *     npm run demo -- hello zorbify    pronounce these, with the trained model if there is one
- *     npm run demo -- --full           the same with a larger model, which trains for more than an hour
- *     npm run demo -- --retrain        train anew although there is a trained model
- */
+/** Teaches a small BART to pronounce English words, from a dictionary and nothing else. */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
@@ -16,19 +9,17 @@ import { errorRates } from './error-rates.js';
 import { full, quick, type Recipe } from './recipes.js';
 import { createTokenizer } from './tokenizer.js';
 
+const USAGE = `npm run demo                     train for a few minutes, tell the error rates, pronounce some words
+npm run demo -- hello zorbify    pronounce these, with the trained model if there is one
+npm run demo -- --retrain        train anew although there is a trained model
+npm run demo -- --full           the same with a larger model that trains for more than an hour`;
+
 /** Unseen in training, then invented. */
 const SOME_WORDS = ['transformer', 'knight', 'bouquet', 'champagne', 'frumious', 'zorbify', 'quizzaciously'];
 
 async function main(): Promise<void> {
-  const { values: options, positionals } = parseArgs({
-    options: {
-      words: { type: 'string', multiple: true, default: [] },
-      full: { type: 'boolean', default: false },
-      retrain: { type: 'boolean', default: false },
-    },
-    allowPositionals: true,
-  });
-  const asked = [...options.words, ...positionals].map(spelling);
+  const options = readCommandLine();
+  const asked = options.words.map(spelling);
   const recipe = options.full ? full : quick;
   const entries = readDictionary();
 
@@ -59,16 +50,11 @@ async function teach({ config, args, outputDir }: Recipe, entries: readonly Entr
 
   await model.trainModel(rows(train), { outputDir });
   const { eval_loss } = await model.evalModel(rows(dev), { outputDir, silent: true });
-  say('Dev', `loss ${eval_loss.toFixed(3)} a phoneme`);
+  say('Dev', `loss ${eval_loss.toFixed(3)} a token`);
 
-  const answers = await pronounce(
-    model,
-    test.map(({ word }) => word),
-  );
-  const rates = errorRates(
-    answers,
-    test.map(({ pronunciations }) => pronunciations),
-  );
+  const words = test.map(({ word }) => word);
+  const listed = test.map(({ pronunciations }) => pronunciations);
+  const rates = errorRates(await pronounce(model, words), listed);
   say('Test', `phoneme error rate ${percent(rates.phonemes)}, word error rate ${percent(rates.words)} on unseen words`);
   say('Time', `${((performance.now() - start) / 60_000).toFixed(1)} minutes; the model is in ${outputDir}`);
   return model;
@@ -102,6 +88,22 @@ async function printWords(model: Seq2SeqModel, words: readonly string[], entries
   }
 }
 
+function readCommandLine() {
+  try {
+    const { values, positionals } = parseArgs({
+      options: {
+        words: { type: 'string', multiple: true, default: [] },
+        full: { type: 'boolean', default: false },
+        retrain: { type: 'boolean', default: false },
+      },
+      allowPositionals: true,
+    });
+    return { ...values, words: [...values.words, ...positionals] };
+  } catch (error) {
+    throw new Seq2SeqError('demo', `${(error as Error).message}\n\n${USAGE}`);
+  }
+}
+
 /** As the dictionary writes it: lower case, without accents. */
 function spelling(word: string): string {
   const letters = word
@@ -123,7 +125,6 @@ const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
 try {
   await main();
 } catch (error) {
-  const expected = error instanceof Seq2SeqError || error instanceof TypeError; // parseArgs raises the latter
-  console.error(expected ? (error as Error).message : error);
+  console.error(error instanceof Seq2SeqError ? error.message : error);
   process.exitCode = 1;
 }
