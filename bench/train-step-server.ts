@@ -32,8 +32,8 @@ const sequences = (lengths: readonly number[], firstRow: number) =>
   lengths.map((length, row) => Int32Array.from({ length }, (_, column) => token(firstRow + row, column)));
 
 await serve(async (round: { sources: number[]; targets: number[] }) => {
-  const labels = sequences(round.targets, 1000);
-  const examples = sequences(round.sources, 0).map((source, i) => ({ source, labels: labels[i]! }));
+  const targets = sequences(round.targets, 1000);
+  const examples = sequences(round.sources, 0).map((source, i) => ({ source, target: targets[i]! }));
   const start = performance.now();
   const loss = await program.run(createBatch(examples, architecture), steps++, false);
   const norm = await gradientNorm(weights, program.trainable, pool);

@@ -2,15 +2,16 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fromPythonJson, type Seq2SeqArgs, type Seq2SeqArgsInput, toPythonJson } from './args/index.js';
 import { checkFinite, matchWeights, openCheckpoint, saveCheckpoint } from './checkpoints/index.js';
+import type { Tokenizers } from './data/index.js';
 import { fail } from './errors.js';
 import { architectureOf, type JsonObject, ModelWeights, type Seq2SeqArchitecture } from './models/index.js';
-import { loadTokenizer, type Tokenizer } from './tokenizers/index.js';
+import { loadTokenizer } from './tokenizers/index.js';
 
 /** A model in memory with everything that belongs to it: what a directory holds. */
 export interface ModelParts {
   readonly architecture: Seq2SeqArchitecture;
   readonly weights: ModelWeights;
-  readonly tokenizer: Tokenizer;
+  readonly tokenizers: Tokenizers;
   /** config.json with the caller's changes. */
   readonly config: JsonObject;
   /** generation_config.json, where the checkpoint has one. */
@@ -31,9 +32,9 @@ export function loadModelDirectory(directory: string, type: string, changes: Jso
   const checkpoint = openCheckpoint(directory);
   try {
     const config = { ...checkpoint.config, ...changes };
-    const architecture = architectureOfType(config, type, directory);
+    const architecture = architectureOf(config, type, directory);
     const { matched, unexpected } = matchWeights(checkpoint.weights, architecture.parameters, {
-      architecture: architecture.modelType,
+      architecture: architecture.type,
     });
     const weights = new ModelWeights(architecture.parameters);
     weights.initialize(0, (name) => !matched.has(name));
@@ -42,34 +43,35 @@ export function loadModelDirectory(directory: string, type: string, changes: Jso
       weight.read(array);
       checkFinite(name, array);
     }
-    const tokenizer = loadTokenizer(directory, architecture.modelType);
-    checkVocabulary(tokenizer, architecture);
+    const tokenizer = loadTokenizer(directory, type);
+    const tokenizers = { source: tokenizer, target: tokenizer };
+    checkVocabulary(tokenizers, architecture);
     const saved = readArgs(path.join(directory, ARGS_FILE));
     const warnings = [...saved.warnings];
     if (unexpected.length > 0) {
       const named = `${unexpected.slice(0, 5).join(', ')}${unexpected.length > 5 ? ', …' : ''}`;
       warnings.push(
-        `checkpoint: ${unexpected.length} weights have no place in a ${architecture.modelType} and are left out: ${named}.`,
+        `checkpoint: ${unexpected.length} weights have no place in a ${architecture.type} and are left out: ${named}.`,
       );
     }
     const { generationConfig } = checkpoint;
-    return { architecture, weights, tokenizer, config, generationConfig, args: saved.args, warnings };
+    return { architecture, weights, tokenizers, config, generationConfig, args: saved.args, warnings };
   } finally {
     checkpoint.close();
   }
 }
 
 /** A model that starts from its configuration alone, with weights drawn as the architecture initialises them. */
-export function createFreshModel(config: JsonObject, type: string, tokenizer: Tokenizer, seed: number): ModelParts {
+export function createFreshModel(config: JsonObject, type: string, tokenizers: Tokenizers, seed: number): ModelParts {
   const full = { model_type: type, ...config };
-  const architecture = architectureOfType(full, type, 'the config');
-  checkVocabulary(tokenizer, architecture);
+  const architecture = architectureOf(full, type, 'the config');
+  checkVocabulary(tokenizers, architecture);
   const weights = new ModelWeights(architecture.parameters);
   weights.initialize(seed);
   return {
     architecture,
     weights,
-    tokenizer,
+    tokenizers,
     config: { ...architecture.generationDefaults, ...full },
     generationConfig: undefined,
   };
@@ -77,10 +79,13 @@ export function createFreshModel(config: JsonObject, type: string, tokenizer: To
 
 /** Writes a directory that Transformers, Simple Transformers and {@link loadModelDirectory} load. */
 export async function saveModelDirectory(directory: string, parts: ModelParts, args: Seq2SeqArgs): Promise<void> {
-  const { architecture, weights, tokenizer, config, generationConfig } = parts;
+  const { architecture, weights, tokenizers, config, generationConfig } = parts;
   const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
-  const files = new Map(tokenizer.files());
-  files.set('config.json', json({ ...config, architectures: [architecture.className], torch_dtype: 'float32' }));
+  const files = new Map(tokenizers.source.files());
+  files.set(
+    'config.json',
+    json({ ...config, architectures: [architecture.parts[0]!.className], torch_dtype: 'float32' }),
+  );
   if (generationConfig) files.set('generation_config.json', json(generationConfig));
   files.set(ARGS_FILE, json(toPythonJson(args)));
   const arrays = [...weights.specs.values()].flatMap(({ name, shape, copies = [] }) =>
@@ -89,22 +94,16 @@ export async function saveModelDirectory(directory: string, parts: ModelParts, a
   await saveCheckpoint(directory, { files, weights: arrays });
 }
 
-function architectureOfType(config: JsonObject, type: string, place: string): Seq2SeqArchitecture {
-  const architecture = architectureOf(config);
-  if (architecture.modelType !== type) {
-    fail(
-      'model',
-      `${place} holds a ${architecture.modelType}, not a ${type}. Give ${architecture.modelType} as its type.`,
-    );
-  }
-  return architecture;
-}
-
-function checkVocabulary(tokenizer: Tokenizer, { vocabSize }: Seq2SeqArchitecture): void {
-  if (tokenizer.vocabSize > vocabSize) {
+function checkVocabulary({ source, target }: Tokenizers, architecture: Seq2SeqArchitecture): void {
+  const sizes = [
+    ['encoder', source.vocabSize, architecture.sourceVocabSize],
+    ['decoder', target.vocabSize, architecture.vocabSize],
+  ] as const;
+  for (const [side, tokens, embeddings] of sizes) {
+    if (tokens <= embeddings) continue;
     fail(
       'tokenizer',
-      `it has ${tokenizer.vocabSize} tokens, but the model has embeddings for ${vocabSize}. ` +
+      `the ${side}'s has ${tokens} tokens, but the model has embeddings for ${embeddings}. ` +
         'Use the tokenizer the model was trained with, or set vocab_size in the config of a fresh model.',
     );
   }

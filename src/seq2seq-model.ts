@@ -98,7 +98,12 @@ export class Seq2SeqModel {
         given.tokenizerName ?? fail('model', 'a fresh model needs a tokenizer. Set tokenizerName to a directory.'),
         type,
       );
-    const parts = createFreshModel(changes, type, tokenizer, given.manualSeed ?? randomInt(2 ** 32));
+    const parts = createFreshModel(
+      changes,
+      type,
+      { source: tokenizer, target: tokenizer },
+      given.manualSeed ?? randomInt(2 ** 32),
+    );
     return new Seq2SeqModel(parts, parseArgs({ ...given, modelType: type }));
   }
 
@@ -106,8 +111,13 @@ export class Seq2SeqModel {
     return this.#args;
   }
 
-  get tokenizer(): Tokenizer {
-    return this.#parts.tokenizer;
+  /** Of the sources; of the targets as well, unless the decoder has one of its own. */
+  get encoderTokenizer(): Tokenizer {
+    return this.#parts.tokenizers.source;
+  }
+
+  get decoderTokenizer(): Tokenizer {
+    return this.#parts.tokenizers.target;
   }
 
   /** The number of trained values. */
@@ -186,7 +196,7 @@ export class Seq2SeqModel {
       if (typeof text !== 'string')
         fail('predict', `text ${i} is ${text === null ? 'null' : `a ${typeof text}`}, not a string.`);
     }
-    const { architecture, tokenizer, config, generationConfig } = this.#parts;
+    const { architecture, tokenizers, config, generationConfig } = this.#parts;
     const args = this.#args;
     const generation = resolveGenerationOptions(
       {
@@ -210,7 +220,10 @@ export class Seq2SeqModel {
       architecture.generationDefaults,
     );
     this.#programs ??= new GenerationPrograms(architecture, this.#parts.weights, this.#threads);
-    const sources = await tokenizer.encodeBatch(texts, { maxLength: args.maxSeqLength });
+    const sources = await tokenizers.source.encodeBatch(texts, {
+      maxLength: args.maxSeqLength,
+      language: args.srcLang,
+    });
     const found = await generate(this.#programs, sources, generation, {
       batchSize: args.evalBatchSize,
       signal: options.signal,
@@ -223,9 +236,9 @@ export class Seq2SeqModel {
     // Simple Transformers asks for this clean-up, whatever the tokenizer's own default.
     const decode = { skipSpecialTokens: args.skipSpecialTokens, cleanUpTokenizationSpaces: true };
     // A vocabulary may be padded beyond the tokenizer's; such ids stand for nothing.
-    const known = (id: number) => id < tokenizer.vocabSize;
+    const known = (id: number) => id < tokenizers.target.vocabSize;
     const answers = found.map((sequences) =>
-      tokenizer.decodeBatch(
+      tokenizers.target.decodeBatch(
         sequences.map(({ ids }) => ids.filter(known)),
         decode,
       ),
@@ -258,11 +271,16 @@ export class Seq2SeqModel {
   }
 
   async #encode(data: string | readonly RowInput[]): Promise<ReturnType<typeof encodeExamples>> {
-    const { maxSeqLength, maxTargetLength, encoding } = this.#args;
+    const { maxSeqLength, maxTargetLength, srcLang, tgtLang, encoding } = this.#args;
     const rows = await rowsFrom(data, { encoding });
-    const limits = { maxSourceLength: maxSeqLength, maxTargetLength: maxTargetLength ?? maxSeqLength };
+    const limits = {
+      maxSourceLength: maxSeqLength,
+      maxTargetLength: maxTargetLength ?? maxSeqLength,
+      sourceLanguage: srcLang,
+      targetLanguage: tgtLang,
+    };
     const progress = new Progress('Tokenising', rows.length, this.#args.silent || rows.length < LONG_TO_TOKENISE);
-    const encoded = await encodeExamples(rows, this.#parts.tokenizer, this.#parts.architecture, limits, (done) =>
+    const encoded = await encodeExamples(rows, this.#parts.tokenizers, this.#parts.architecture, limits, (done) =>
       progress.update(done),
     );
     progress.finish();

@@ -3,6 +3,7 @@ import { bartVocabulary, byteAlphabet, createByteLevelBpe } from '../tokenizers/
 import { TokenTable } from './index.js';
 
 const tokenizer = createByteLevelBpe({ vocab: bartVocabulary(byteAlphabet()), merges: [] });
+const tokenizers = { source: tokenizer, target: tokenizer };
 const ids = (text: string) => [...tokenizer.encode(text)];
 
 describe('TokenTable', () => {
@@ -14,7 +15,7 @@ describe('TokenTable', () => {
       { inputText: 'abc', targetText: '' },
     ];
     const limits = { maxSourceLength: 4, maxTargetLength: 3 };
-    const { sources, targets, ...counts } = await TokenTable.encode(rows, tokenizer, limits);
+    const { sources, targets, ...counts } = await TokenTable.encode(rows, tokenizers, limits);
     expect(counts).toEqual({ cutSources: 2, cutTargets: 1, emptySources: 1, emptyTargets: 2 });
     expect(sources.length).toBe(4);
     expect(Array.from({ length: 4 }, (_, i) => [...sources.tokens(i)])).toEqual([
@@ -33,15 +34,15 @@ describe('TokenTable', () => {
     const rows = Array.from({ length: 1300 }, (_, i) => ({ inputText: `${i}`, targetText: '' }));
     const done: number[] = [];
     const limits = { maxSourceLength: 8, maxTargetLength: 8 };
-    const { sources } = await TokenTable.encode(rows, tokenizer, limits, (count) => done.push(count));
+    const { sources } = await TokenTable.encode(rows, tokenizers, limits, (count) => done.push(count));
     expect(done).toEqual([512, 1024, 1300]);
     expect([...sources.tokens(1299)]).toEqual(ids('1299'));
-    expect((await TokenTable.encode([], tokenizer, limits)).targets.length).toBe(0);
+    expect((await TokenTable.encode([], tokenizers, limits)).targets.length).toBe(0);
   });
 
   test('a limit without room for a token is refused', async () => {
     const rows = [{ inputText: 'a', targetText: 'b' }];
-    await expect(TokenTable.encode(rows, tokenizer, { maxSourceLength: 1, maxTargetLength: 8 })).rejects.toThrow(
+    await expect(TokenTable.encode(rows, tokenizers, { maxSourceLength: 1, maxTargetLength: 8 })).rejects.toThrow(
       'tokenizer: a length of 1 has no room',
     );
   });

@@ -1,4 +1,4 @@
-import type { Tokenizer } from '../tokenizers/index.js';
+import type { EncodeOptions, Tokenizer } from '../tokenizers/index.js';
 import type { Row } from './rows.js';
 
 /** Token sequences by row, wherever they are kept. */
@@ -9,10 +9,19 @@ export interface TokenRows {
   tokens(row: number): Int32Array;
 }
 
+/** The two sides' tokenizers; the same for models that have one. */
+export interface Tokenizers {
+  readonly source: Tokenizer;
+  readonly target: Tokenizer;
+}
+
 export interface EncodeLimits {
   /** Most tokens of a row, special ones included. */
-  maxSourceLength: number;
-  maxTargetLength: number;
+  readonly maxSourceLength: number;
+  readonly maxTargetLength: number;
+  /** Language codes, for tokenizers that mark texts with them. */
+  readonly sourceLanguage?: string | undefined;
+  readonly targetLanguage?: string | undefined;
 }
 
 /** Rows as tokens, and what became of their texts. */
@@ -42,12 +51,15 @@ export class TokenTable implements TokenRows {
 
   static async encode(
     rows: readonly Row[],
-    tokenizer: Tokenizer,
-    { maxSourceLength, maxTargetLength }: EncodeLimits,
+    tokenizers: Tokenizers,
+    limits: EncodeLimits,
     onProgress?: (done: number) => void,
   ): Promise<EncodedRows> {
-    const sources = new Side(tokenizer, maxSourceLength, false);
-    const targets = new Side(tokenizer, maxTargetLength, true);
+    const sources = new Side(tokenizers.source, limits.maxSourceLength, { language: limits.sourceLanguage });
+    const targets = new Side(tokenizers.target, limits.maxTargetLength, {
+      target: true,
+      language: limits.targetLanguage,
+    });
     for (let start = 0; start < rows.length; start += BATCH) {
       const batch = rows.slice(start, start + BATCH);
       await sources.add(batch.map((row) => row.inputText));
@@ -92,25 +104,25 @@ class Side {
   empty = 0;
   readonly #tokenizer: Tokenizer;
   readonly #limit: number;
-  readonly #target: boolean;
+  readonly #side: EncodeOptions;
   readonly #specialTokens: number;
 
-  constructor(tokenizer: Tokenizer, limit: number, target: boolean) {
+  constructor(tokenizer: Tokenizer, limit: number, side: EncodeOptions) {
     this.#tokenizer = tokenizer;
     this.#limit = limit;
-    this.#target = target;
-    this.#specialTokens = tokenizer.encode('', { target }).length;
+    this.#side = side;
+    this.#specialTokens = tokenizer.encode('', side).length;
   }
 
   async add(texts: readonly string[]): Promise<void> {
-    const target = this.#target;
+    const side = this.#side;
     // One token more than fits tells whether a text is too long, without going on to its end.
-    const encoded = await this.#tokenizer.encodeBatch(texts, { maxLength: this.#limit + 1, target });
+    const encoded = await this.#tokenizer.encodeBatch(texts, { ...side, maxLength: this.#limit + 1 });
     for (const [i, ids] of encoded.entries()) {
       const isCut = ids.length > this.#limit;
       if (isCut) this.cut++;
       if (ids.length <= this.#specialTokens) this.empty++;
-      this.sequences.push(isCut ? this.#tokenizer.encode(texts[i]!, { maxLength: this.#limit, target }) : ids);
+      this.sequences.push(isCut ? this.#tokenizer.encode(texts[i]!, { ...side, maxLength: this.#limit }) : ids);
     }
   }
 }

@@ -19,15 +19,36 @@ export interface DecoderInput {
   readonly encoded?: Value;
 }
 
+/** What training makes of one target. */
+export interface TaughtTarget {
+  /** What the decoder reads. */
+  readonly decoderInput: Int32Array;
+  /** What it should answer at each place. */
+  readonly labels: Int32Array;
+}
+
+/** A part of a model that has weights and a tokenizer of its own in a directory, or in a folder of it. */
+export interface ModelPart {
+  /** The folder; empty for the directory itself. */
+  readonly folder: '' | 'encoder' | 'decoder';
+  /** What the part's weights are called here before their name in the checkpoint. */
+  readonly prefix: string;
+  /** Transformers' prefix of the base model (`bert.`), which a checkpoint's names have or lack. */
+  readonly basePrefix?: string;
+  /** Transformers' class, as the part's config.json names it under `architectures`. */
+  readonly className: string;
+}
+
 /**
  * A sequence-to-sequence architecture with its sizes filled in. This is all the rest of the package needs of a model:
  * training builds its loss, and generation its step, out of `encoder`, `decoder` and the output projection.
  */
 export interface Seq2SeqArchitecture {
-  /** `model_type` of config.json. */
-  readonly modelType: string;
-  /** Transformers' class, as config.json's `architectures` names it. */
-  readonly className: string;
+  /** The type as users name it: `bart`, `mbart50`, or for the generic encoder-decoders the encoder's, `bert`. */
+  readonly type: string;
+  /** Where its weights lie in a checkpoint. */
+  readonly parts: readonly ModelPart[];
+  readonly sourceVocabSize: number;
   readonly vocabSize: number;
   readonly layers: number;
   /** The decoder's attention: heads, their size, and dropout on the probabilities. */
@@ -38,8 +59,12 @@ export interface Seq2SeqArchitecture {
   readonly maxSourceLength: number;
   readonly maxTargetLength: number;
   readonly padTokenId: number;
-  /** The token a decoder starts from, in training and in generation. */
-  readonly decoderStartTokenId: number;
+  /** Decoder input and labels for a target's tokens, which the tokenizer gave with all special tokens. */
+  teach(target: Int32Array): TaughtTarget;
+  /** The position of each token of a source, where it is not simply its place. */
+  sourcePositions?(source: Int32Array): Int32Array;
+  /** Where a target's language code stands in generation, for models that are told the language by one. */
+  readonly languageCode?: 'decoderStartTokenId' | 'forcedBosTokenId';
   /** Every array of the model, in the checkpoint's order. */
   readonly parameters: readonly ParameterSpec[];
   /** [tokens, size] */
@@ -50,6 +75,6 @@ export interface Seq2SeqArchitecture {
   crossAttention(m: Builder, layer: number, encoded: Value): { k: Value; v: Value };
   /** What Transformers' configuration class assumes for generation where config.json is silent. */
   readonly generationDefaults: JsonObject;
-  /** The vocabulary projection: logits = hidden·weightᵀ + bias. */
+  /** The vocabulary projection: logits = hidden·weightᵀ + bias; the bias has the vocabulary's size, in whatever shape. */
   readonly head: { readonly weight: string; readonly bias?: string };
 }

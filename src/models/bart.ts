@@ -6,6 +6,7 @@ import { mergeHeads, scaledDotProductAttention, splitHeads } from './attention.j
 import type { Builder, ParameterSpec } from './builder.js';
 import { ConfigReader, type JsonObject } from './config.js';
 import type { PackedLayout } from './packing.js';
+import { shiftedBehind } from './targets.js';
 
 /** Positions are looked up 2 rows further down: fairseq once kept its padding there. */
 const POSITION_OFFSET = 2;
@@ -50,8 +51,9 @@ export function bart(json: JsonObject): Seq2SeqArchitecture {
   };
 
   return {
-    modelType: 'bart',
-    className: 'BartForConditionalGeneration',
+    type: 'bart',
+    parts: [{ folder: '', prefix: '', basePrefix: 'model.', className: 'BartForConditionalGeneration' }],
+    sourceVocabSize: config.vocabSize,
     vocabSize: config.vocabSize,
     layers: config.decoderLayers,
     decoderAttention: {
@@ -65,7 +67,7 @@ export function bart(json: JsonObject): Seq2SeqArchitecture {
       untrainable: `${config.layerDrop} is not 0, but layers are never dropped here. Override it: config { "${config.layerDrop}": 0 }.`,
     }),
     padTokenId: config.padTokenId,
-    decoderStartTokenId: config.decoderStartTokenId,
+    teach: (labels) => shiftedBehind(config.decoderStartTokenId, labels),
     generationDefaults: {
       bos_token_id: 0,
       pad_token_id: 1,

@@ -102,8 +102,11 @@ export class Builder {
     return value;
   }
 
+  /** Whether terms with this weight can be left out: it holds only zeros, and training will not change that. */
   isZero(name: string): boolean {
-    return this.#state.isZero(this.#path(name));
+    const path = this.#path(name);
+    const changes = this.#state.dropoutSites !== undefined && !this.#state.parameters.get(path)?.buffer;
+    return !changes && this.#state.isZero(path);
   }
 
   /** x·Wᵀ + b */

@@ -18,7 +18,7 @@ export interface PackedLayout {
 export interface PackedInput {
   /** [tokens] int32 */
   readonly ids: Value;
-  /** [tokens] int32: the place of each token in its sequence, from 0. */
+  /** [tokens] int32: the place of each token in its sequence, from 0, unless the architecture counts otherwise. */
   readonly positions: Value;
   readonly layout: PackedLayout;
 }
@@ -47,8 +47,11 @@ export const sourceBias = (): Value => input('source.bias', 'float32', ['batch',
 export const causalBias = (): Value => input('target.causalBias', 'float32', ['targetLength', 'targetLength']);
 
 /** Fills what {@link packedInput} and {@link sourceBias} declare. */
-export function packSource(sequences: readonly Int32Array[]): Feeds {
-  const { feeds, length } = pack('source', sequences);
+export function packSource(
+  sequences: readonly Int32Array[],
+  positionsOf?: (sequence: Int32Array) => Int32Array,
+): Feeds {
+  const { feeds, length } = pack('source', sequences, positionsOf);
   const bias = new Float32Array(sequences.length * length);
   for (const [item, sequence] of sequences.entries())
     bias.fill(MASKED, item * length + sequence.length, (item + 1) * length);
@@ -67,7 +70,11 @@ export function packTarget(sequences: readonly Int32Array[]): Feeds {
   return feeds;
 }
 
-function pack(side: Side, sequences: readonly Int32Array[]): { feeds: Feeds; length: number } {
+function pack(
+  side: Side,
+  sequences: readonly Int32Array[],
+  positionsOf: (sequence: Int32Array) => Int32Array = (sequence) => sequence.map((_, place) => place),
+): { feeds: Feeds; length: number } {
   const batch = sequences.length;
   const length = Math.max(...sequences.map((sequence) => sequence.length));
   const tokens = sequences.reduce((total, sequence) => total + sequence.length, 0);
@@ -78,10 +85,10 @@ function pack(side: Side, sequences: readonly Int32Array[]): { feeds: Feeds; len
   let row = 0;
   for (const [item, sequence] of sequences.entries()) {
     ids.set(sequence, row);
-    for (let position = 0; position < sequence.length; position++, row++) {
-      positions[row] = position;
-      packIndex[row] = item * length + position;
-      padIndex[item * length + position] = row;
+    positions.set(positionsOf(sequence), row);
+    for (let place = 0; place < sequence.length; place++, row++) {
+      packIndex[row] = item * length + place;
+      padIndex[item * length + place] = row;
     }
   }
   const perToken = (data: Int32Array) => ({ data, shape: [tokens] });

@@ -16,6 +16,8 @@ export interface EncodeOptions {
   addSpecialTokens?: boolean | undefined;
   /** Tokenise as the target side, where a family tells the two sides apart. */
   target?: boolean | undefined;
+  /** Language code of the text; only the families that mark texts with one (mBART) look at it. */
+  language?: string | undefined;
 }
 
 export interface DecodeOptions {

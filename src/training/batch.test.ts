@@ -16,7 +16,7 @@ const architecture = architectureOf({
 });
 const example = (source: number[], labels: number[]) => ({
   source: Int32Array.from(source),
-  labels: Int32Array.from(labels),
+  target: Int32Array.from(labels),
 });
 
 it('packs both sides, and shifts labels behind the start token', () => {

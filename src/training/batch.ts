@@ -13,34 +13,31 @@ export interface Batch {
 }
 
 /**
- * Packs examples. The decoder's input is the labels shifted right behind its start token; a label equal to the padding
- * token is given no weight (Transformers' −100).
+ * Packs examples, each with what the architecture teaches by it; a label equal to the padding token is given no weight
+ * (Transformers' −100).
  *
  * @param share of this batch in the loss; 1/k when k batches make one optimizer step
  */
 export function createBatch(examples: readonly Example[], architecture: Seq2SeqArchitecture, share = 1): Batch {
-  const decoderInputs = examples.map(({ labels }) => {
-    const shifted = new Int32Array(labels.length);
-    shifted[0] = architecture.decoderStartTokenId;
-    shifted.set(labels.subarray(0, -1), 1);
-    return shifted;
-  });
-  const labels = concatenate(examples.map((example) => example.labels));
+  const sources = examples.map(({ source }) => source);
+  const taught = examples.map(({ target }) => architecture.teach(target));
+  const decoderInputs = taught.map(({ decoderInput }) => decoderInput);
+  const labels = concatenate(taught.map((each) => each.labels));
   const counts = Float32Array.from(labels, (label) => Number(label !== architecture.padTokenId));
   const labelCount = counts.reduce((total, counted) => total + counted, 0);
   const labelWeights = counts.map((counted) => (counted * share) / Math.max(1, labelCount));
   const feeds: Feeds = {
-    ...packSource(examples.map((example) => example.source)),
+    ...packSource(sources, architecture.sourcePositions),
     ...packTarget(decoderInputs),
     labels: { data: labels, shape: [labels.length] },
     labelWeights: { data: labelWeights, shape: [labels.length, 1] },
   };
-  const sourceTokens = examples.reduce((total, { source }) => total + source.length, 0);
+  const sourceTokens = sources.reduce((total, source) => total + source.length, 0);
   const sizes = new Map([
     ['batch', examples.length],
     ['sourceTokens', sourceTokens],
     ['targetTokens', labels.length],
-    ['sourceLength', Math.max(...examples.map(({ source }) => source.length))],
+    ['sourceLength', Math.max(...sources.map((source) => source.length))],
     ['targetLength', Math.max(...decoderInputs.map((ids) => ids.length))],
   ]);
   return { feeds, labelCount, tokenCount: sourceTokens + labels.length, rows: examples.length, sizes };

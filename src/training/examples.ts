@@ -1,22 +1,21 @@
-import { type Row, type TokenRows, TokenTable } from '../data/index.js';
+import { type EncodeLimits, type Row, type Tokenizers, type TokenRows, TokenTable } from '../data/index.js';
 import { fail } from '../errors.js';
 import type { Seq2SeqArchitecture } from '../models/index.js';
-import type { Tokenizer } from '../tokenizers/index.js';
 
-/** One row as token ids; labels end with the end token and do not contain the decoder's start. */
+/** One row as token ids, special tokens included as the tokenizer puts them. */
 export interface Example {
   readonly source: Int32Array;
-  readonly labels: Int32Array;
+  readonly target: Int32Array;
 }
 
 /** Tokenised rows. */
 export class Examples {
   readonly #sources: TokenRows;
-  readonly #labels: TokenRows;
+  readonly #targets: TokenRows;
 
-  constructor(sources: TokenRows, labels: TokenRows) {
+  constructor(sources: TokenRows, targets: TokenRows) {
     this.#sources = sources;
-    this.#labels = labels;
+    this.#targets = targets;
   }
 
   get length(): number {
@@ -24,7 +23,7 @@ export class Examples {
   }
 
   at(index: number): Example {
-    return { source: this.#sources.tokens(index), labels: this.#labels.tokens(index) };
+    return { source: this.#sources.tokens(index), target: this.#targets.tokens(index) };
   }
 }
 
@@ -34,21 +33,16 @@ export interface EncodedExamples {
   readonly report: string;
 }
 
-export interface ExampleLimits {
-  readonly maxSourceLength: number;
-  readonly maxTargetLength: number;
-}
-
-/** Tokenises rows: sources, and targets as labels. Longer ones are cut, and counted. */
+/** Tokenises rows. Longer texts are cut, and counted. */
 export async function encodeExamples(
   rows: readonly Row[],
-  tokenizer: Tokenizer,
+  tokenizers: Tokenizers,
   architecture: Seq2SeqArchitecture,
-  limits: ExampleLimits,
+  limits: EncodeLimits,
   onProgress?: (done: number) => void,
 ): Promise<EncodedExamples> {
   if (rows.length === 0) fail('data', 'there are no rows. Give at least one, with input_text and target_text.');
-  const { sources, targets, cutSources, cutTargets } = await TokenTable.encode(rows, tokenizer, limits, onProgress);
+  const { sources, targets, cutSources, cutTargets } = await TokenTable.encode(rows, tokenizers, limits, onProgress);
   checkLengths(sources, 'source', architecture.maxSourceLength, 'maxSeqLength');
   checkLengths(targets, 'target', architecture.maxTargetLength, 'maxTargetLength');
   const report =

@@ -53,7 +53,7 @@ describe('gradient accumulation', () => {
   function evenRows(model: Seq2SeqModel) {
     const words = ['rain', 'snow', 'a dog', 'the cat', 'home', 'sand', 'tea', 'it', 'cold', 'house', 'red', 'sun'];
     const targets = words.flatMap((word) => words.map((other) => `${word} and ${other}`));
-    const lengthOf = (text: string) => model.tokenizer.encode(text).length;
+    const lengthOf = (text: string) => model.encoderTokenizer.encode(text).length;
     const even = targets.filter((text) => lengthOf(text) === lengthOf(targets[1]!)).slice(0, 8);
     expect(even).toHaveLength(8);
     return rowsOf('base', 'train').map(({ input_text }, i) => ({ input_text, target_text: even[i]! }));

@@ -78,7 +78,7 @@ describe.each(['base', 'uneven', 'bias', 'untied', 'wide'])('BART, variant %s', 
   const pool = new KernelPool(1);
   const examples = expected.batch.sources.map((source, i) => ({
     source: Int32Array.from(source),
-    labels: Int32Array.from(expected.batch.targets[i]!),
+    target: Int32Array.from(expected.batch.targets[i]!),
   }));
   const array = (name: string): Float32Array => {
     const weight = reference.weights.get(name)!;
