@@ -6,7 +6,9 @@ export type Initialization =
   | { readonly kind: 'zeros' }
   | { readonly kind: 'ones' }
   /** Normal with mean 0; `zeroRow` is the padding token's embedding. */
-  | { readonly kind: 'normal'; readonly std: number; readonly zeroRow?: number };
+  | { readonly kind: 'normal'; readonly std: number; readonly zeroRow?: number }
+  /** Row p, columns in pairs of a rate r = 10000^(−2k/width): sin(p·r) in the first half, cos(p·r) in the second. */
+  | { readonly kind: 'sinusoidal' };
 
 /** One array of a model, under the name it has in a Hugging Face checkpoint. */
 export interface ParameterSpec {

@@ -1,3 +1,5 @@
+import fs from 'node:fs';
+import path from 'node:path';
 import { expect, it } from 'vitest';
 import { architectureOf } from './index.js';
 import { ModelWeights } from './weights.js';
@@ -48,4 +50,22 @@ it('counts what is trained: no buffers', () => {
   const weights = new ModelWeights(parameters);
   const all = parameters.reduce((total, { shape }) => total + shape.reduce((a, b) => a * b, 1), 0);
   expect(weights.parameterCount).toBe(all - 500);
+});
+
+it("draws Marian's positions as Transformers does, to the last bit", () => {
+  const weights = new ModelWeights([
+    { name: 'positions', shape: [512, 64], initialization: { kind: 'sinusoidal' }, buffer: true },
+    { name: 'odd', shape: [4, 5], initialization: { kind: 'sinusoidal' }, buffer: true },
+  ]);
+  weights.initialize(1);
+  const fixture = fs.readFileSync(path.resolve(import.meta.dirname, '../../tests/fixtures/weights/sinusoidal.f32'));
+  const expected = new Int32Array(new Uint8Array(fixture).buffer);
+  const { buffer, byteOffset, length } = weights.array('positions');
+  expect(length).toBe(expected.length);
+  const different = new Int32Array(buffer, byteOffset, length).filter((bits, i) => bits !== expected[i]);
+  expect(different.length).toBe(0);
+
+  const third = Array.from(weights.array('odd').subarray(15));
+  const [a, b, c] = [0, 2, 4].map((exponent) => 3 / 10000 ** (exponent / 5)) as [number, number, number];
+  expect(third).toEqual([Math.sin(a), Math.sin(b), Math.sin(c), Math.cos(a), Math.cos(b)].map(Math.fround));
 });

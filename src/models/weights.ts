@@ -47,25 +47,44 @@ export class ModelWeights {
   }
 }
 
-function initializeArray(
-  array: Float32Array,
-  { initialization, shape }: ParameterSpec,
-  seed: number,
-  stream: number,
-): void {
-  if (initialization.kind !== 'normal') {
-    array.fill(initialization.kind === 'ones' ? 1 : 0);
-    return;
+function initializeArray(array: Float32Array, spec: ParameterSpec, seed: number, stream: number): void {
+  const { initialization } = spec;
+  const width = spec.shape[1] ?? 1;
+  switch (initialization.kind) {
+    case 'zeros':
+      array.fill(0);
+      break;
+    case 'ones':
+      array.fill(1);
+      break;
+    case 'sinusoidal':
+      fillSinusoidal(array, width);
+      break;
+    case 'normal': {
+      fillNormal(array, new Random(seed, stream), initialization.std);
+      const { zeroRow } = initialization;
+      if (zeroRow !== undefined) array.fill(0, zeroRow * width, (zeroRow + 1) * width);
+    }
   }
-  // Box–Muller: two normal numbers from two uniform ones.
-  const random = new Random(seed, stream);
+}
+
+/** Normal numbers with mean 0. Box–Muller: two of them from two uniform ones. */
+export function fillNormal(array: Float32Array | Float64Array, random: Random, std: number): void {
   for (let i = 0; i < array.length; i += 2) {
-    const radius = initialization.std * Math.sqrt(-2 * Math.log(1 - random.next()));
+    const radius = std * Math.sqrt(-2 * Math.log(1 - random.next()));
     const angle = 2 * Math.PI * random.next();
     array[i] = radius * Math.cos(angle);
     if (i + 1 < array.length) array[i + 1] = radius * Math.sin(angle);
   }
-  const { zeroRow } = initialization;
-  const width = shape[1] ?? 1;
-  if (zeroRow !== undefined) array.fill(0, zeroRow * width, (zeroRow + 1) * width);
+}
+
+/** The positions of Vaswani et al. 2017, sines and cosines apart as Marian has them; of an odd width, sines have one more. */
+function fillSinusoidal(array: Float32Array, width: number): void {
+  const half = Math.ceil(width / 2);
+  const divisors = Float64Array.from({ length: half }, (_, k) => 10000 ** ((2 * k) / width));
+  for (let i = 0; i < array.length; i++) {
+    const column = i % width;
+    const position = (i - column) / width;
+    array[i] = column < half ? Math.sin(position / divisors[column]!) : Math.cos(position / divisors[column - half]!);
+  }
 }
