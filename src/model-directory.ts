@@ -35,6 +35,7 @@ export function loadModelDirectory(directory: string, type: string, changes: Jso
     const architecture = architectureOf(config, type, directory);
     const { matched, unexpected } = matchWeights(checkpoint.weights, architecture.parameters, {
       architecture: architecture.type,
+      basePrefix: architecture.parts[0]?.basePrefix,
     });
     const weights = new ModelWeights(architecture.parameters);
     weights.initialize(0, (name) => !matched.has(name));

@@ -19,31 +19,51 @@ export interface MatchedWeights {
   readonly missing: readonly string[];
 }
 
-/** Transformers' prefix of the base model (`BartModel`) inside a model with a head (`BartForConditionalGeneration`). */
-const basePrefix = 'model.';
+export interface MatchOptions {
+  /** For messages. */
+  readonly architecture: string;
+  /**
+   * Transformers' prefix of the base model (`BertModel`) inside a model with a head (`BertLMHeadModel`): `bert.`. A checkpoint
+   * of either has the weights of the other, with the prefix or without.
+   */
+  readonly basePrefix?: string | undefined;
+}
+
+/** Names of early checkpoints, converted from TensorFlow. */
+const oldNames = [
+  [/LayerNorm\.gamma$/, 'LayerNorm.weight'],
+  [/LayerNorm\.beta$/, 'LayerNorm.bias'],
+] as const;
+
+/** What older Transformers saved and today's makes by itself. */
+const derived = [/(^|\.)embeddings\.(position_ids|token_type_ids)$/, /(^|\.)(encoder|decoder)\.version$/];
+
 const mostNamed = 10;
 
-/** Finds each expected weight: under its name or an alias, each with the base model's prefix or without. */
+/** Finds each expected weight: under its name, an alias or an old name, each with the base model's prefix or without. */
 export function matchWeights(
   weights: ReadonlyMap<string, Weight>,
   expected: Iterable<ExpectedWeight>,
-  { architecture }: { readonly architecture: string },
+  { architecture, basePrefix }: MatchOptions,
 ): MatchedWeights {
+  const stored = new Map([...weights].map(([name, weight]) => [todaysName(name), weight]));
+  for (const [name, weight] of weights) stored.set(name, weight);
   const matched = new Map<string, Weight>();
   const known = new Set<string>();
   const missing: string[] = [];
   const required: string[] = [];
   const misshapen: string[] = [];
   for (const { name, shape, aliases = [], optional = false } of expected) {
-    const names = [name, ...aliases].flatMap((each) => [each, otherPrefix(each)]);
+    const names = [name, ...aliases].flatMap((each) => [each, ...otherPrefix(each, basePrefix)]);
     for (const each of names) known.add(each);
-    const weight = names.map((each) => weights.get(each)).find((found) => found !== undefined);
+    const weight = names.map((each) => stored.get(each)).find((found) => found !== undefined);
     if (!weight) (optional ? missing : required).push(name);
     else if (!sameShape(weight.shape, shape))
       misshapen.push(`${name} is ${show(weight.shape)}, must be ${show(shape)}`);
     else matched.set(name, weight);
   }
-  const unexpected = [...weights.keys()].filter((name) => !known.has(name));
+  const isExpected = (name: string) => known.has(name) || known.has(todaysName(name));
+  const unexpected = [...weights.keys()].filter((name) => !isExpected(name) && !derived.some((one) => one.test(name)));
 
   if (required.length > 0) {
     const found = unexpected.length > 0 ? `; it holds, unexpected, ${list(unexpected)}` : '';
@@ -63,8 +83,13 @@ export function matchWeights(
   return { matched, unexpected, missing };
 }
 
-function otherPrefix(name: string): string {
-  return name.startsWith(basePrefix) ? name.slice(basePrefix.length) : basePrefix + name;
+function otherPrefix(name: string, basePrefix: string | undefined): string[] {
+  if (basePrefix === undefined) return [];
+  return [name.startsWith(basePrefix) ? name.slice(basePrefix.length) : basePrefix + name];
+}
+
+function todaysName(name: string): string {
+  return oldNames.reduce((renamed, [old, today]) => renamed.replace(old, today), name);
 }
 
 function sameShape(a: readonly number[], b: readonly number[]): boolean {
