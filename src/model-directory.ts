@@ -92,7 +92,7 @@ export async function saveModelDirectory(directory: string, parts: ModelParts, a
   const arrays = [...weights.specs.values()].flatMap(({ name, shape, copies = [] }) =>
     [name, ...copies].map((each) => ({ name: each, shape, data: weights.array(name) })),
   );
-  await saveCheckpoint(directory, { files, weights: arrays });
+  await saveCheckpoint(directory, { files, weights: new Map([['model.safetensors', arrays]]) });
 }
 
 function checkVocabulary({ source, target }: Tokenizers, architecture: Seq2SeqArchitecture): void {

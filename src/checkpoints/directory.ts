@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { fail } from '../errors.js';
@@ -27,4 +28,22 @@ export async function nearestDirectory(place: string): Promise<string> {
     () => parent === place,
   );
   return exists ? place : nearestDirectory(parent);
+}
+
+/** The names of a directory's files, sorted; not of its folders. */
+export function listFiles(directory: string): string[] {
+  try {
+    const entries = readdirSync(directory, { withFileTypes: true });
+    // The cache of Python's hub client is made of links.
+    return entries
+      .filter((entry) => entry.isFile() || entry.isSymbolicLink())
+      .map(({ name }) => name)
+      .sort();
+  } catch (error) {
+    return fail(
+      'checkpoint',
+      `the directory ${directory} cannot be read: ${describeSystemError(error)}. Check the path.`,
+      error,
+    );
+  }
 }

@@ -1,10 +1,10 @@
-import fs from 'node:fs';
 import path from 'node:path';
 import { fail } from '../errors.js';
+import { listFiles } from './directory.js';
 import { InputFile } from './input-file.js';
 import { isJsonObject, type JsonObject, readJsonObject, showJson } from './json.js';
+import { failWithoutConfig, weightsFiles } from './layout.js';
 import { readSafetensors } from './safetensors.js';
-import { describeSystemError } from './system-error.js';
 import { readTorchFile } from './torch-file.js';
 import type { Weight } from './weight.js';
 
@@ -23,37 +23,25 @@ export interface Checkpoint extends OpenWeights {
   readonly files: readonly string[];
 }
 
-/** Where weights may lie, best first: safetensors cannot hold code and need no unpickling. */
-const layouts = [
-  'model.safetensors',
-  'model.safetensors.index.json',
-  'pytorch_model.bin',
-  'pytorch_model.bin.index.json',
-];
-
+/** Opens a model that lies in the directory itself; of one in two folders ({@link checkpointLayout}), each folder is such a directory. */
 export function openCheckpoint(directory: string): Checkpoint {
   const names = listFiles(directory);
-  if (!names.includes('config.json')) {
-    fail(
-      'checkpoint',
-      `${directory} has no config.json. Give a directory that holds a model, with config.json and its weights.`,
-    );
-  }
+  if (!names.includes('config.json')) failWithoutConfig(directory);
   const config = readJsonObject(path.join(directory, 'config.json'));
   const generation = 'generation_config.json';
   const generationConfig = names.includes(generation) ? readJsonObject(path.join(directory, generation)) : undefined;
 
-  const layout =
-    layouts.find((name) => names.includes(name)) ??
+  const weightsFile =
+    weightsFiles.find((name) => names.includes(name)) ??
     fail(
       'checkpoint',
-      `${directory} has no weights: none of ${layouts.join(', ')} is among its ${names.length} files. ` +
+      `${directory} has no weights: none of ${weightsFiles.join(', ')} is among its ${names.length} files. ` +
         'Download one of them, or convert the weights to model.safetensors.',
     );
-  const place = path.join(directory, layout);
-  const index = layout.endsWith('.index.json') ? readIndex(place) : undefined;
+  const place = path.join(directory, weightsFile);
+  const index = weightsFile.endsWith('.index.json') ? readIndex(place) : undefined;
   const { weights, close } = index ? openShards(place, index, names) : openWeights(place);
-  const read = new Set(['config.json', generation, layout, ...(index?.values() ?? [])]);
+  const read = new Set(['config.json', generation, weightsFile, ...(index?.values() ?? [])]);
   const files = names.filter((name) => !read.has(name));
   return { directory, config, ...(generationConfig && { generationConfig }), weights, files, close };
 }
@@ -104,23 +92,6 @@ function openShards(place: string, index: ReadonlyMap<string, string>, present: 
   } catch (error) {
     close();
     throw error;
-  }
-}
-
-function listFiles(directory: string): string[] {
-  try {
-    const entries = fs.readdirSync(directory, { withFileTypes: true });
-    // The cache of Python's hub client is made of links.
-    return entries
-      .filter((entry) => entry.isFile() || entry.isSymbolicLink())
-      .map(({ name }) => name)
-      .sort();
-  } catch (error) {
-    return fail(
-      'checkpoint',
-      `the directory ${directory} cannot be read: ${describeSystemError(error)}. Check the path.`,
-      error,
-    );
   }
 }
 

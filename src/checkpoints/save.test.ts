@@ -6,9 +6,11 @@ import os from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import ts from 'typescript';
-import { afterAll, afterEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 import { Seq2SeqError } from '../errors.js';
+import { checkpointLayout } from './layout.js';
 import { openCheckpoint } from './open.js';
+import type { TensorToSave } from './safetensors.js';
 import { type CheckpointContent, saveCheckpoint } from './save.js';
 import { writeFileWhole } from './write-whole.js';
 
@@ -17,15 +19,30 @@ afterAll(() => fs.rmSync(scratch, { recursive: true }));
 let used = 0;
 const freshPlace = () => path.join(scratch, String(used++));
 
+const w = (version: number) => ({
+  name: 'w',
+  shape: [2, 3],
+  data: new Float32Array(new SharedArrayBuffer(24)).fill(version),
+});
+
 function content(version: number): CheckpointContent {
-  const data = new Float32Array(new SharedArrayBuffer(24)).fill(version);
   return {
     files: new Map<string, string | Uint8Array>([
       ['config.json', JSON.stringify({ version })],
       ['vocab.json', Buffer.from(`{"v": ${version}}`)],
     ]),
-    weights: [{ name: 'w', shape: [2, 3], data }],
+    weights: new Map([['model.safetensors', [w(version)]]]),
   };
+}
+
+/** A model in two folders. */
+function halvesContent(version: number): CheckpointContent {
+  const { files, weights } = content(version);
+  const inBoth = <T>(each: ReadonlyMap<string, T>) =>
+    new Map(
+      ['encoder', 'decoder'].flatMap((half) => [...each].map(([name, value]) => [`${half}/${name}`, value] as const)),
+    );
+  return { files: new Map([...inBoth(files), ['model_args.json', '{}']]), weights: inBoth(weights!) };
 }
 
 /** The version of each part of what is saved; a checkpoint is consistent when all agree. */
@@ -39,7 +56,29 @@ function versions(directory: string) {
 }
 const all = (version: number) => ({ config: version, weights: version, vocabulary: version });
 
+/** Those of the model that a reader finds: one in the directory, or those of both halves. */
+function loaded(directory: string) {
+  const folders = checkpointLayout(directory) === 'single' ? [''] : ['encoder', 'decoder'];
+  return folders.map((folder) => versions(path.join(directory, folder)));
+}
+
 const saved = ['config.json', 'model.safetensors', 'vocab.json'];
+const savedHalves = [
+  ...['decoder', 'encoder'].flatMap((half) => saved.map((name) => `${half}/${name}`)),
+  'model_args.json',
+];
+
+/** Everything below a directory but folders themselves; empty folders end in a slash. */
+function filesIn(directory: string): string[] {
+  return fs
+    .readdirSync(directory, { withFileTypes: true })
+    .flatMap((entry) => {
+      if (!entry.isDirectory()) return [entry.name];
+      const inside = filesIn(path.join(directory, entry.name));
+      return inside.length === 0 ? [`${entry.name}/`] : inside.map((name) => `${entry.name}/${name}`);
+    })
+    .sort();
+}
 
 test('a new directory, its parents too, then again over it', async () => {
   const directory = path.join(freshPlace(), 'a', 'b');
@@ -50,6 +89,75 @@ test('a new directory, its parents too, then again over it', async () => {
   expect(versions(directory)).toEqual(all(2));
   expect(fs.readdirSync(directory).sort()).toEqual([...saved, 'notes.txt'].sort());
   expect(fs.readdirSync(path.dirname(directory))).toEqual(['b']);
+});
+
+test('two folders, in a new directory and over an old one', async () => {
+  const directory = path.join(freshPlace(), 'new');
+  await saveCheckpoint(directory, halvesContent(1));
+  expect(loaded(directory)).toEqual([all(1), all(1)]);
+  fs.writeFileSync(path.join(directory, 'encoder/notes.txt'), 'mine');
+  await saveCheckpoint(directory, halvesContent(2));
+  expect(loaded(directory)).toEqual([all(2), all(2)]);
+  expect(filesIn(directory)).toEqual([...savedHalves, 'encoder/notes.txt'].sort());
+  expect(fs.readdirSync(path.dirname(directory))).toEqual(['new']);
+});
+
+describe('what an earlier model of another layout left goes', () => {
+  const shards = [
+    'model-00001-of-00002.safetensors',
+    'model-00002-of-00002.safetensors',
+    'model.safetensors.index.json',
+  ];
+  const older = [
+    'pytorch_model.bin',
+    'pytorch_model.bin.index.json',
+    'pytorch_model-00001-of-00001.bin',
+    'tf_model.h5',
+  ];
+  const settings = ['generation_config.json', 'tokenizer.json', 'source.spm'];
+  const mine = ['notes.txt', 'optimizer.pt', 'model_args.json', 'model-final.safetensors'];
+  const write = (directory: string, names: readonly string[]) => {
+    fs.mkdirSync(directory, { recursive: true });
+    for (const name of names) fs.writeFileSync(path.join(directory, name), 'old');
+  };
+
+  test('in the directory', async () => {
+    const directory = freshPlace();
+    write(directory, [...shards, ...older, ...settings, ...mine]);
+    await saveCheckpoint(directory, content(1));
+    expect(loaded(directory)).toEqual([all(1)]);
+    expect(filesIn(directory)).toEqual([...saved, ...mine].sort());
+  });
+
+  test('two folders, by a single model', async () => {
+    const directory = freshPlace();
+    await saveCheckpoint(directory, halvesContent(1));
+    write(path.join(directory, 'encoder'), ['notes.txt', 'vocab.txt']);
+    await saveCheckpoint(directory, content(2));
+    expect(loaded(directory)).toEqual([all(2)]);
+    expect(filesIn(directory)).toEqual([...saved, 'encoder/notes.txt', 'model_args.json'].sort());
+  });
+
+  test('a single model, by two folders', async () => {
+    const directory = freshPlace();
+    await saveCheckpoint(directory, content(1));
+    write(directory, [...shards, ...settings, 'notes.txt']);
+    write(path.join(directory, 'decoder'), ['pytorch_model.bin']);
+    await saveCheckpoint(directory, halvesContent(2));
+    expect(loaded(directory)).toEqual([all(2), all(2)]);
+    expect(filesIn(directory)).toEqual([...savedHalves, 'notes.txt'].sort());
+  });
+
+  test('files of such names where no model was are not touched, nor when no weights are saved', async () => {
+    const directory = freshPlace();
+    write(directory, ['config.json', 'vocab.json']);
+    write(path.join(directory, 'encoder'), ['config.json']);
+    await saveCheckpoint(directory, { files: new Map([['config.json', '{}']]) });
+    expect(filesIn(directory)).toEqual(['config.json', 'encoder/config.json', 'vocab.json']);
+    await saveCheckpoint(directory, halvesContent(1));
+    expect(filesIn(directory)).toEqual([...savedHalves, 'config.json', 'vocab.json'].sort());
+    expect(loaded(directory)).toEqual([all(1), all(1)]);
+  });
 });
 
 test('a link into a cache is replaced, what it points to is not', async () => {
@@ -71,6 +179,8 @@ test('left-overs of ended processes go, those of running ones and other names st
   const kept = [`vocab.json.tmp-s2s-${process.ppid}-0123abcd`, 'vocab.json.tmp-1', 'x.tmp'];
   for (const name of [...gone, ...kept]) fs.writeFileSync(path.join(directory, name), '');
   fs.mkdirSync(path.join(directory, `checkpoint-8.tmp-s2s-${ended.pid}-0123abcd`, 'x'), { recursive: true });
+  fs.mkdirSync(path.join(directory, 'encoder'));
+  fs.writeFileSync(path.join(directory, 'encoder', gone[0]!), '');
   await saveCheckpoint(directory, content(2));
   expect(fs.readdirSync(directory).sort()).toEqual([...saved, ...kept].sort());
 });
@@ -90,21 +200,35 @@ test('writeFileWhole replaces a file, and its own left-overs only', async () => 
 });
 
 describe('what cannot be saved leaves nothing', () => {
-  const w = { name: 'w', shape: [2], data: new Float32Array(2) };
+  const pair = { name: 'w', shape: [2], data: new Float32Array(2) };
+  const weights = (...tensors: TensorToSave[]) => new Map([['model.safetensors', tensors]]);
   test.each<[string, CheckpointContent, RegExp]>([
     ['a path as name', { files: new Map([['../x', '']]) }, /"\.\.\/x" is not a file name/],
     ['an empty name', { files: new Map([['', '']]) }, /"" is not a file name/],
     [
       'the weights twice',
-      { files: new Map([['model.safetensors', '']]), weights: [] },
+      { files: new Map([['model.safetensors', '']]), weights: weights() },
       /two contents are given for model/,
     ],
     [
       'a wrong shape',
-      { files: new Map(), weights: [{ ...w, shape: [3] }] },
+      { files: new Map(), weights: weights({ ...pair, shape: [3] }) },
       /w has 2 elements, its shape \[3\] takes 3/,
     ],
-    ['one weight twice', { files: new Map(), weights: [w, w] }, /name w occurs twice/],
+    ['one weight twice', { files: new Map(), weights: weights(pair, pair) }, /name w occurs twice/],
+    ['a path of two folders', { files: new Map([['a/b/x', '']]) }, /"a\/b\/x" is not a file name/],
+    ['a folder without a name', { files: new Map([['/x', '']]) }, /"\/x" is not a file name/],
+    ['a folder above', { files: new Map([['a/..', '']]) }, /"a\/\.\." is not a file name/],
+    [
+      'a file and a folder of one name',
+      {
+        files: new Map([
+          ['encoder/x', ''],
+          ['encoder', ''],
+        ]),
+      },
+      /encoder is a file and the folder of encoder\/x/,
+    ],
   ])('%s', async (_, broken, message) => {
     const directory = freshPlace();
     await expect(saveCheckpoint(directory, broken)).rejects.toThrow(message);
@@ -124,6 +248,16 @@ describe('what cannot be saved leaves nothing', () => {
       /config\.json is a directory, a file is to be written/,
     );
     expect(fs.readdirSync(directory)).toEqual(['config.json']);
+  });
+
+  test('a file in the place of a folder', async () => {
+    const directory = freshPlace();
+    fs.mkdirSync(directory);
+    fs.writeFileSync(path.join(directory, 'decoder'), 'mine');
+    await expect(saveCheckpoint(directory, halvesContent(1))).rejects.toThrow(
+      /decoder is a file, a folder is to be written there\. Move/,
+    );
+    expect(fs.readdirSync(directory)).toEqual(['decoder']);
   });
 });
 
@@ -170,6 +304,25 @@ describe('a disk that fails', () => {
       expect(fs.readdirSync(directory).sort()).toEqual(saved);
     },
   );
+
+  test('full while two folders are written: the old checkpoint is untouched, new folders go again', async () => {
+    // config.json and vocab.json of both sides, model_args.json, and of each weights file length, header and data.
+    for (let n = 1; n <= 11; n++) {
+      for (const old of [halvesContent(1), content(1)]) {
+        const directory = freshPlace();
+        await saveCheckpoint(directory, old);
+        const before = [filesIn(directory), loaded(directory)];
+        failAtWrite(n, 'ENOSPC');
+        await expect(saveCheckpoint(directory, halvesContent(2))).rejects.toThrow(
+          /cannot be written: no space is left on the disk\. (\d+) bytes are needed/,
+        );
+        expect([filesIn(directory), loaded(directory)]).toEqual(before);
+      }
+    }
+    const directory = freshPlace();
+    failAtWrite(12, 'ENOSPC');
+    await saveCheckpoint(directory, halvesContent(1));
+  });
 
   test('read-only while a new directory is written', async () => {
     const directory = path.join(freshPlace(), 'new');
@@ -219,9 +372,10 @@ describe('killed at any moment', () => {
       });
       syncBuiltinESMExports();
       const { saveCheckpoint } = await import(${JSON.stringify(room)});
+      const w = { name: 'w', shape: [2, 3], data: new Float32Array(6).fill(2) };
       await saveCheckpoint(${JSON.stringify(directory)}, {
         files: new Map([['config.json', '{"version": 2}'], ['vocab.json', '{"v": 2}']]),
-        weights: [{ name: 'w', shape: [2, 3], data: new Float32Array(6).fill(2) }],
+        weights: new Map([['model.safetensors', [w]]]),
       });`;
     const child: ChildProcess = spawn(process.execPath, ['--input-type=module', '-e', script], {
       stdio: ['ignore', 'ignore', 'inherit'],
@@ -266,5 +420,100 @@ describe('killed at any moment', () => {
       { config: 1, weights: 2, vocabulary: 2 },
       all(2),
     ]);
+  });
+});
+
+describe('two folders, stopped at any moment', () => {
+  const asyncCalls = ['mkdir', 'rename', 'rm', 'rmdir', 'open'] as const;
+  const syncCalls = ['renameSync', 'rmSync'] as const;
+  const originals = { ...fs.promises };
+  const syncOriginals = { ...fs };
+
+  afterEach(restore);
+  function restore(): void {
+    for (const name of asyncCalls) Object.assign(fs.promises, { [name]: originals[name] });
+    for (const name of syncCalls) Object.assign(fs, { [name]: syncOriginals[name] });
+    syncBuiltinESMExports();
+  }
+
+  /** Saves, but from its n-th call to the file system on nothing happens any more, as when killed; true if it got through. */
+  async function saveStoppedAt(n: number, directory: string, content: CheckpointContent): Promise<boolean> {
+    const opened: fs.promises.FileHandle[] = [];
+    let calls = 0;
+    let stop = () => {};
+    const stopped = new Promise<boolean>((resolve) => {
+      stop = () => resolve(false);
+    });
+    type Call = (...parameters: unknown[]) => unknown;
+    const stopping = (call: Call, otherwise: () => unknown): Call =>
+      function (this: unknown, ...parameters) {
+        if (++calls < n) return call.apply(this, parameters);
+        stop();
+        return otherwise();
+      };
+    const never = () => new Promise(() => {});
+    for (const name of asyncCalls) Object.assign(fs.promises, { [name]: stopping(originals[name] as Call, never) });
+    for (const name of syncCalls) {
+      const thrown = () => {
+        throw new Error('stopped');
+      };
+      Object.assign(fs, { [name]: stopping(syncOriginals[name] as Call, thrown) });
+    }
+    const { open } = fs.promises;
+    fs.promises.open = async (...parameters) => {
+      const file = await open(...parameters);
+      opened.push(file);
+      return Object.assign(file, { sync: stopping(file.sync as Call, never) });
+    };
+    syncBuiltinESMExports();
+    // Modules of its own, as a process has, which the next save knows nothing of.
+    vi.resetModules();
+    const room = await import('./save.js');
+    const through = await Promise.race([room.saveCheckpoint(directory, content).then(() => true), stopped]);
+    restore();
+    for (const file of opened) await file.close().catch(() => undefined);
+    return through;
+  }
+
+  /** What readers find, stopped at each call in turn while `next` is saved over `old`; repetitions left out. */
+  async function statesWhileSaving(old: CheckpointContent | undefined, next: CheckpointContent) {
+    const states: unknown[] = [];
+    for (let n = 1, done = false; !done; n++) {
+      const parent = freshPlace();
+      const directory = path.join(parent, 'model');
+      if (old) await saveCheckpoint(directory, old);
+      else fs.mkdirSync(parent);
+      done = await saveStoppedAt(n, directory, next);
+      let state: unknown;
+      try {
+        state = fs.existsSync(directory) ? loaded(directory) : 'nothing';
+      } catch (error) {
+        state = (error as Error).message.replace(directory, 'DIRECTORY');
+      }
+      if (JSON.stringify(state) !== JSON.stringify(states.at(-1))) states.push(state);
+      vi.resetModules();
+      const room = await import('./save.js');
+      await room.saveCheckpoint(directory, next);
+      expect(loaded(directory).every(({ config }) => config === 2)).toBe(true);
+      expect(filesIn(parent).filter((name) => name.includes('.tmp-') || name.endsWith('/'))).toEqual([]);
+    }
+    return states;
+  }
+
+  test('a new directory is complete or absent', async () => {
+    expect(await statesWhileSaving(undefined, halvesContent(2))).toEqual(['nothing', [all(2), all(2)]]);
+  });
+
+  test('over two folders: never halves of both, nothing loads in between', async () => {
+    expect(await statesWhileSaving(halvesContent(1), halvesContent(2))).toEqual([
+      [all(1), all(1)],
+      expect.stringMatching(/^checkpoint: DIRECTORY has no encoder\/config\.json\. A model in the folders/),
+      [all(2), all(2)],
+    ]);
+  });
+
+  test('from one layout to the other at once', async () => {
+    expect(await statesWhileSaving(content(1), halvesContent(2))).toEqual([[all(1)], [all(2), all(2)]]);
+    expect(await statesWhileSaving(halvesContent(1), content(2))).toEqual([[all(1), all(1)], [all(2)]]);
   });
 });

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { renameSync } from 'node:fs';
+import { renameSync, rmSync } from 'node:fs';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { fail, Seq2SeqError } from '../errors.js';
@@ -10,7 +10,7 @@ import { describeSystemError, systemErrorCode } from './system-error.js';
 // only then renamed, which the file system does at once or not at all. A killed process leaves at most such a name, which the
 // next write to the same place removes.
 
-/** A file to be written; its bytes are those of the pieces, in order, which may be views of shared memory. */
+/** A file to be written, with a folder before its name or none; its bytes are those of the pieces, in order, which may be views of shared memory. */
 export interface FileContent {
   readonly name: string;
   readonly pieces: readonly NodeJS.ArrayBufferView[];
@@ -27,7 +27,18 @@ export async function writeFileWhole(place: string, content: string | Uint8Array
   const folder = path.dirname(path.resolve(place));
   const name = path.basename(place);
   await removeLeftovers(folder, name);
-  await replaceFiles(area, folder, [{ name, pieces: [toBytes(content)] }]);
+  await replaceFiles(folder, [{ name, pieces: [toBytes(content)] }], { area });
+}
+
+export interface WriteOptions {
+  /** Opens error messages. */
+  readonly area: string;
+  /** One of the files, the last, without which readers take none of the others: not there while they change. */
+  readonly gate?: string | undefined;
+  /** Files that go when the new ones are in place, in this order. */
+  readonly stale?: readonly string[];
+  /** Folders that may hold left-overs or stale files; they go too, when nothing is left in them. */
+  readonly folders?: readonly string[];
 }
 
 /**
@@ -38,18 +49,29 @@ export async function writeFileWhole(place: string, content: string | Uint8Array
 export async function writeFilesWhole(
   directory: string,
   contents: readonly FileContent[],
-  area = 'output',
+  options: WriteOptions,
 ): Promise<void> {
+  const { area, folders = [] } = options;
   const place = path.resolve(directory);
   const stats = await fs.stat(place).catch(() => undefined);
   if (stats && !stats.isDirectory()) fail(area, `${directory} is a file, not a directory. Choose another directory.`);
   if (stats) {
-    await removeLeftovers(place);
-    await replaceFiles(area, place, contents);
+    for (const folder of new Set(['', ...foldersOf(contents), ...folders]))
+      await removeLeftovers(path.join(place, folder));
+    await replaceFiles(place, contents, options);
   } else {
     await removeLeftovers(path.dirname(place), path.basename(place));
     await createDirectory(area, place, contents);
   }
+}
+
+/** The folder before a file's name, empty for none. */
+export function folderOf(name: string): string {
+  return name.includes('/') ? path.posix.dirname(name) : '';
+}
+
+function foldersOf(contents: readonly FileContent[]): string[] {
+  return [...new Set(contents.map(({ name }) => folderOf(name)))].filter((folder) => folder !== '');
 }
 
 export function toBytes(content: string | Uint8Array): Uint8Array {
@@ -61,9 +83,10 @@ async function createDirectory(area: string, directory: string, contents: readon
   const aside = nameAside(directory);
   try {
     await makeDirectories(parent);
-    await fs.mkdir(aside);
+    const folders = ['', ...foldersOf(contents)].map((folder) => path.join(aside, folder));
+    for (const folder of folders) await fs.mkdir(folder);
     for (const content of contents) await writeNew(path.join(aside, content.name), content);
-    await flushDirectory(aside);
+    for (const folder of folders) await flushDirectory(folder);
     await fs.rename(aside, directory);
     await flushDirectory(parent);
   } catch (error) {
@@ -74,14 +97,24 @@ async function createDirectory(area: string, directory: string, contents: readon
   }
 }
 
-async function replaceFiles(area: string, directory: string, contents: readonly FileContent[]): Promise<void> {
+async function replaceFiles(
+  directory: string,
+  contents: readonly FileContent[],
+  { area, gate, stale = [], folders = [] }: WriteOptions,
+): Promise<void> {
   const renames = contents.map((content) => {
     const place = path.join(directory, content.name);
     return { content, place, aside: nameAside(place) };
   });
+  const written = foldersOf(contents).map((folder) => path.join(directory, folder));
+  const made: string[] = [];
   const replaced: fs.FileHandle[] = [];
   let writing = directory;
   try {
+    for (const folder of written) {
+      writing = folder;
+      if (await makeFolder(area, folder)) made.push(folder);
+    }
     for (const { content, place, aside } of renames) {
       writing = place;
       const stats = await fs.lstat(place).catch(() => undefined);
@@ -93,18 +126,37 @@ async function replaceFiles(area: string, directory: string, contents: readonly 
       await writeNew(aside, content);
     }
     // Without waiting in between: the moment in which old and new files stand side by side is made short.
+    if (gate !== undefined) rmSync(path.join(directory, gate), { force: true });
     for (const { place, aside } of renames) {
       writing = place;
       renameSync(aside, place);
     }
-    await flushDirectory(directory);
+    for (const folder of [...written, directory]) await flushDirectory(folder);
+    for (const name of stale) {
+      writing = path.join(directory, name);
+      await fs.rm(writing, { force: true });
+    }
   } catch (error) {
     for (const { aside } of renames) await remove(aside);
+    for (const folder of made) await removeEmpty(folder);
     await explain(area, writing, contents, error);
   } finally {
     for (const { aside } of renames) active.delete(aside);
     for (const file of replaced) await file.close();
   }
+  for (const folder of folders) await removeEmpty(path.join(directory, folder));
+}
+
+/** True if it was not there. */
+async function makeFolder(area: string, place: string): Promise<boolean> {
+  const stats = await fs.stat(place).catch(() => undefined);
+  if (stats && !stats.isDirectory()) fail(area, `${place} is a file, a folder is to be written there. Move it away.`);
+  if (!stats) await fs.mkdir(place);
+  return !stats;
+}
+
+async function removeEmpty(folder: string): Promise<void> {
+  await fs.rmdir(folder).catch(() => undefined);
 }
 
 async function writeNew(place: string, { pieces }: FileContent): Promise<void> {
