@@ -42,7 +42,7 @@ export function loadModelDirectory(directory: string, type: string, changes: Jso
     for (const [name, weight] of matched) {
       const array = weights.array(name);
       weight.read(array);
-      checkFinite(name, array);
+      if (!weights.isFinite(name)) checkFinite(name, array);
     }
     const tokenizer = loadTokenizer(directory, type);
     const tokenizers = { source: tokenizer, target: tokenizer };

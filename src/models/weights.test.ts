@@ -69,3 +69,26 @@ it("draws Marian's positions as Transformers does, to the last bit", () => {
   const [a, b, c] = [0, 2, 4].map((exponent) => 3 / 10000 ** (exponent / 5)) as [number, number, number];
   expect(third).toEqual([Math.sin(a), Math.sin(b), Math.sin(c), Math.cos(a), Math.cos(b)].map(Math.fround));
 });
+
+it('tells arrays with NaN or infinity anywhere, whatever is beside them', () => {
+  for (const length of [1, 3, 4, 7, 64, 257]) {
+    const weights = new ModelWeights([
+      { name: 'before', shape: [5], initialization: { kind: 'ones' } },
+      { name: 'array', shape: [length], initialization: { kind: 'normal', std: 1 } },
+      { name: 'after', shape: [1], initialization: { kind: 'ones' } },
+    ]);
+    weights.initialize(2);
+    weights.array('before').fill(Number.NaN);
+    weights.array('after').fill(Number.NaN);
+    const array = weights.array('array');
+    expect(weights.isFinite('array')).toBe(true);
+    for (let i = 0; i < length; i++) {
+      const value = array[i]!;
+      for (const bad of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
+        array[i] = bad;
+        expect(weights.isFinite('array')).toBe(false);
+      }
+      array[i] = value;
+    }
+  }
+});

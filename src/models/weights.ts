@@ -19,6 +19,15 @@ export class ModelWeights {
     return this.planes.array(name, PLANES.values);
   }
 
+  /**
+   * Whether all of an array is known to be finite, at the speed of memory; false as well for numbers beyond 10¹⁹, whose squares
+   * overflow. NaN and infinity go on into a sum of squares, where nothing cancels them.
+   */
+  isFinite(name: string): boolean {
+    const { memory, pointer, length } = this.planes.locate(name, PLANES.values);
+    return Number.isFinite(memory.exports.sumOfSquares(pointer, length));
+  }
+
   isZero(name: string): boolean {
     return this.array(name).every((value) => value === 0);
   }
