@@ -1,4 +1,3 @@
-export { PrecompiledNormalizer } from './charsmap.js';
 export {
   type ModelType,
   type NormalizerSpec,
@@ -11,3 +10,4 @@ export {
   serializeSentencePiece,
 } from './file.js';
 export { SentencePieceModel } from './model.js';
+export { PrecompiledNormalizer } from './precompiled-normalizer.js';

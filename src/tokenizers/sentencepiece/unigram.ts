@@ -1,0 +1,87 @@
+import { NONE, ROOT } from './double-array.js';
+import { trieOf } from './piece-index.js';
+import type { SegmenterOf } from './segmenter.js';
+import { characterLength } from './utf8.js';
+
+/** An unknown character scores this much below the least piece. */
+const UNKNOWN_PENALTY = 10;
+/** User-defined symbols score about 0, the probability 1, and so always win. */
+const USER_DEFINED_PENALTY = 0.1;
+/** SentencePiece takes the largest score from here up: `FLT_MIN`, so that it is hardly ever another. */
+const LEAST_LARGEST_SCORE = 2 ** -126;
+const LARGEST_FLOAT = Math.fround(3.4028234663852886e38);
+/** Longer texts get arrays of their own, not kept. */
+const KEPT = 1 << 16;
+
+/**
+ * The most probable segmentation (Viterbi): `best[end] = max over pieces of best[end - length] + score`, from left to
+ * right, a character that is no piece counting as unknown. Where scores tie, the path that begins its last piece
+ * earliest stays. As SentencePiece's `EncodeOptimized`: sums are kept in float32 and compared before they are rounded,
+ * so that ties are the same.
+ */
+export const unigramSegmenter: SegmenterOf = ({ pieces, unkId }) => {
+  const normal = pieces.filter(({ type }) => type === 'normal');
+  const least = normal.reduce((score, piece) => Math.min(score, piece.score), LARGEST_FLOAT);
+  const largest = normal.reduce((score, piece) => Math.max(score, piece.score), LEAST_LARGEST_SCORE);
+  const unknownScore = Math.fround(least - UNKNOWN_PENALTY);
+  const scores = Float64Array.from(pieces, ({ piece, score, type }) =>
+    type === 'userDefined' ? Math.fround(Buffer.byteLength(piece) * largest) - USER_DEFINED_PENALTY : score,
+  );
+  const trie = trieOf(pieces, ({ type }) => type === 'normal' || type === 'userDefined');
+  let kept = new Paths(1 << 10);
+
+  return (bytes, length, out) => {
+    if (length > kept.size && length <= KEPT) kept = new Paths(Math.min(KEPT, 2 * length));
+    const paths = length > KEPT ? new Paths(length) : kept;
+    const { best, from, id } = paths;
+    from.fill(NONE, 0, length + 1);
+    best[0] = 0;
+    for (let start = 0; start < length; ) {
+      const here = best[start]!;
+      const next = Math.min(start + characterLength(bytes[start]!), length);
+      let isKnown = false;
+      let node = ROOT;
+      for (let end = start; end < length; ) {
+        node = trie.step(node, bytes[end++]!);
+        if (node === NONE) break;
+        const piece = trie.valueAt(node);
+        if (piece === NONE) continue;
+        const score = Math.fround(scores[piece]! + here);
+        if (from[end] === NONE || score > best[end]!) {
+          best[end] = score;
+          from[end] = start;
+          id[end] = piece;
+        }
+        if (end === next) isKnown = true;
+      }
+      if (!isKnown) {
+        const score = Math.fround(unknownScore + here);
+        if (from[next] === NONE || score > best[next]!) {
+          best[next] = score;
+          from[next] = start;
+          id[next] = unkId;
+        }
+      }
+      start = next;
+    }
+    for (let end = length; end > 0; end = from[end]!) {
+      out.ids.push(id[end]!);
+      out.ends.push(end);
+    }
+    out.ids.reverse();
+    out.ends.reverse();
+  };
+};
+
+/** Of the best path to each place in the text: its score, where its last piece begins, and that piece. */
+class Paths {
+  readonly best: Float32Array;
+  readonly from: Int32Array;
+  readonly id: Int32Array;
+
+  constructor(readonly size: number) {
+    this.best = new Float32Array(size + 1);
+    this.from = new Int32Array(size + 1);
+    this.id = new Int32Array(size + 1);
+  }
+}
