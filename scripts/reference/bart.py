@@ -7,30 +7,26 @@ lengths. Weights and inputs are drawn anew until no choice that a search makes i
 then a different answer is a different computation, never rounding. What each file holds: README.md beside this.
 """
 
-import itertools
 import json
-import math
 import random
 import shutil
 import sys
 import tempfile
-import warnings
 from pathlib import Path
 
 import torch
-from bart_batch import (
-    HYPERPARAMETERS,
-    Redraw,
-    batch_answers,
-    batch_of,
-    collect,
-    double_precision,
-    draw_ids,
-    largest_difference,
-    train,
+from bart_batch import Redraw, batch_answers, collect
+from bart_family import (
+    copy_embeddings,
+    draw_inner,
+    draw_wide,
+    make_all,
+    some_trained,
+    teach,
+    training_answers,
+    write_expected,
 )
-from bart_search import MaskedBart, answers_alone, answers_in_batches, generate
-from safetensors.torch import load_file, save_file
+from bart_search import MaskedSource, answers_alone, answers_in_batches, generate
 from tokenizers import ByteLevelBPETokenizer
 from transformers import (
     AutoTokenizer,
@@ -39,7 +35,6 @@ from transformers import (
     BartTokenizer,
     BartTokenizerFast,
 )
-from transformers.utils import logging
 
 FIXTURES = Path(__file__).parents[2] / "tests" / "fixtures" / "bart"
 
@@ -120,24 +115,14 @@ LINE_FORMS = ["", "…", "… café …", "🙂 … 日本", "…  <mask>   …"
 # --- models ---------------------------------------------------------------------------------------------------------
 
 
-def draw_model(variant, seed, tokenizer):
-    """A model of wide random weights: biases that are not zero, layer norms that are not one, positions widest."""
-    config = BartConfig(**{**COMMON, **variant["config"], **({"vocab_size": len(tokenizer)} if tokenizer else {})})
-    model = BartForConditionalGeneration(config).eval()
-    generator = torch.Generator().manual_seed(seed)
+class MaskedBart(MaskedSource, BartForConditionalGeneration):
+    pass
 
-    def normal(tensor, std):
-        return torch.randn(tensor.shape, generator=generator) * std
 
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            is_norm = "layer_norm" in name or "layernorm" in name
-            widths = {"embed_positions": 1.0, "shared": 0.5, "lm_head": 0.5, "bias": 0.3, "norm": 0.3}
-            std = next((width for part, width in widths.items() if part in name), 1.2 / math.sqrt(config.d_model))
-            parameter.copy_(normal(parameter, std) + (1 if is_norm and name.endswith("weight") else 0))
-        if "logits_bias" in variant:
-            model.final_logits_bias.copy_(normal(model.final_logits_bias, variant["logits_bias"]))
-    return model
+def draw_ids(rng, length, config):
+    specials = {config.bos_token_id, config.eos_token_id, config.pad_token_id}
+    inner = draw_inner(rng, length - 2, config.vocab_size, specials)
+    return [config.bos_token_id, *inner, config.eos_token_id]
 
 
 def draw_sentence(rng, tokenizer, config, longest):
@@ -145,19 +130,6 @@ def draw_sentence(rng, tokenizer, config, longest):
     if not tokenizer:
         return draw_ids(rng, rng.randint(3, 3 * longest), config)
     return tokenizer(" ".join(rng.choices([*WORDS, "café"], k=rng.randint(0, longest))))["input_ids"]
-
-
-def teach_to_copy(model, tokenizer, rng):
-    """Some hundred steps: enough for sources to matter, too few for every answer to be right or sure."""
-    optimizer = torch.optim.AdamW(model.parameters(), lr=0.01, weight_decay=0.0)
-    first = model.config.forced_bos_token_id
-    for _ in range(500):
-        sources = [draw_sentence(rng, tokenizer, model.config, 4) for _ in range(32)]
-        targets = [source if first is None else [first, *source[1:]] for source in sources]
-        model.zero_grad()
-        model(**batch_of(sources, targets, model.config)).loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
 
 
 def make_tokenizer(kind):
@@ -179,12 +151,7 @@ def save(model, tokenizer, kind, folder):
     shutil.rmtree(folder, ignore_errors=True)
     model.save_pretrained(folder)
     if not model.config.tie_word_embeddings:
-        # Transformers 4.49 writes one copy of the input embeddings, yet on loading an untied model looks for the others
-        # and leaves them random where they are missing, without a word.
-        weights = load_file(folder / "model.safetensors")
-        for side in ("encoder", "decoder"):
-            weights[f"model.{side}.embed_tokens.weight"] = weights["model.shared.weight"].clone()
-        save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+        copy_embeddings(folder)
     if tokenizer:
         tokenizer.save_pretrained(folder)
     if kind == "tokenizer.json":
@@ -234,62 +201,7 @@ def prediction_answers(model, tokenizer, rng):
     return lines, dict(ids=list(map(encode, lines)), settings=settings)
 
 
-# --- training ---------------------------------------------------------------------------------------------------------
-
-
-def training_answers(folder, tokenizer):
-    """The log of ten steps, the trained weights, and the loss on the evaluation rows before and after."""
-
-    def batch(rows):
-        return batch_of(*([tokenizer(text)["input_ids"] for text in column] for column in zip(*rows)), model.config)
-
-    def eval_loss(model):
-        with torch.no_grad():
-            return model(**batch(EVAL_ROWS)).loss.item()
-
-    model = load(folder)
-    before = eval_loss(model)
-    model.train()
-    log = train(model, batch(TRAIN_ROWS))
-    exact_model = load(folder).train().double()
-    with double_precision():
-        exact = train(exact_model, batch(TRAIN_ROWS))
-    error = {key: max(abs(a - b) / b for a, b in zip(log[key], exact[key])) for key in ("loss", "grad_norm")}
-    if error["loss"] > 1e-5 or error["grad_norm"] > 1e-4:
-        raise Redraw(f"float32 training itself is off by {error}")
-    after = eval_loss(model.eval())
-    exact_state = {name: parameter.detach() for name, parameter in exact_model.named_parameters()}
-    final = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
-    norms = {name: tensor.double().norm().item() for name, tensor in final.items()}
-    worst = largest_difference(final, exact_state)
-    rows = {
-        side: [[tokenizer(text)["input_ids"] for text in column] for column in zip(*table)]
-        for side, table in (("train", TRAIN_ROWS), ("eval", EVAL_ROWS))
-    }
-    return (
-        dict(
-            hyperparameters=HYPERPARAMETERS, ids=rows, **log, float32_error=error, eval_loss=before,
-            eval_loss_after=after, norms_after=norms, norms_float32_error=worst,
-        ),
-        final,
-    )  # fmt: skip
-
-
 # --- files ------------------------------------------------------------------------------------------------------------
-
-
-def dump(value, indent=0):
-    """JSON with one line for whatever fits on one."""
-    flat = json.dumps(value, ensure_ascii=False)
-    if len(flat) + indent <= 120 or not isinstance(value, (dict, list)):
-        return flat
-    space = "\n" + " " * (indent + 1)
-    if isinstance(value, dict):
-        inner = [json.dumps(key) + ": " + dump(item, indent + 1) for key, item in value.items()]
-        return "{" + space + ("," + space).join(inner) + "\n" + " " * indent + "}"
-    if not any(isinstance(item, (dict, list, str)) for item in value):
-        return flat
-    return "[" + space + ("," + space).join(dump(item, indent + 1) for item in value) + "\n" + " " * indent + "]"
 
 
 def write_table(path, rows):
@@ -301,44 +213,38 @@ def make(name, seed):
     rng = random.Random(f"{name} {seed}")
     kind = variant.get("tokenizer")
     tokenizer = make_tokenizer(kind) if kind else None
-    taught = draw_model(variant, seed, tokenizer)
-    teach_to_copy(taught, tokenizer, rng)
+    sizes = {"vocab_size": len(tokenizer)} if tokenizer else {}
+    config = BartConfig(**{**COMMON, **variant["config"], **sizes})
+    taught = BartForConditionalGeneration(config).eval()
+
+    def draw_pair():
+        source, first = draw_sentence(rng, tokenizer, config, 4), config.forced_bos_token_id
+        return source, source if first is None else [first, *source[1:]]
+
+    draw_wide(taught, seed, variant.get("logits_bias"))
+    teach(taught, draw_pair)
     save(taught, tokenizer, kind, folder)
     model = load(folder)
     expected = dict(seed=seed)
-    expected["batch"], tensors = batch_answers(model, rng)
+    expected["batch"], tensors = batch_answers(model, *[lambda length: draw_ids(rng, length, config)] * 2)
     if kind:
         tokenizer = AutoTokenizer.from_pretrained(folder)
         assert len(tokenizer) == model.config.vocab_size
         lines, expected["predictions"] = prediction_answers(model, tokenizer, rng)
-        expected["training"], trained = training_answers(folder, tokenizer)
-        kept = [key for key in trained if "embed" not in key and "fc" not in key and "shared" not in key]
-        tensors |= {f"trained.{key}": trained[key] for key in kept if ".layers.0." in key and "encoder." in key}
+        rows = {
+            side: [[tokenizer(text)["input_ids"] for text in column] for column in zip(*table)]
+            for side, table in (("train", TRAIN_ROWS), ("eval", EVAL_ROWS))
+        }
+        expected["training"], trained = training_answers(lambda: load(folder), rows, config)
+        tensors |= some_trained(trained)
         write_table(folder / "train.tsv", TRAIN_ROWS)
         write_table(folder / "eval.tsv", EVAL_ROWS)
         (folder / "input.txt").write_text("".join(line + "\n" for line in lines))
     expected["generation"] = answers_in_batches(
         model, lambda: draw_sentence(rng, tokenizer, model.config, 7), rng, ID_SETTINGS
     )
-    (folder / "expected.json").write_text(dump(expected) + "\n")
-    save_file({key: tensor.float().contiguous() for key, tensor in tensors.items()}, folder / "expected.safetensors")
-    return sum(path.stat().st_size for path in folder.iterdir())
-
-
-def main(names):
-    torch.set_num_threads(1)
-    logging.set_verbosity_error()
-    warnings.filterwarnings("ignore", message="Moving the following attributes")
-    for name in names or VARIANTS:
-        for seed in itertools.count(1):
-            try:
-                size = make(name, seed)
-            except Redraw as reason:
-                print(f"{name}: seed {seed} refused: {reason}", file=sys.stderr)
-                continue
-            print(f"{name}: seed {seed}, {size} bytes")
-            break
+    return write_expected(folder, expected, tensors)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    make_all(sys.argv[1:] or VARIANTS, make)

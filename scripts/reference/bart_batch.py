@@ -1,4 +1,4 @@
-"""One batch through a model, for bart.py: logits, loss, gradients, and ten steps of training."""
+"""One batch through a model, for bart.py and its like: logits, loss, gradients, and ten steps of training."""
 
 import copy
 import math
@@ -41,6 +41,11 @@ def batch_of(sources, targets, config):
     return dict(input_ids=pad(sources, config.pad_token_id), attention_mask=mask, labels=pad(targets, -100))
 
 
+def trained_parameters(model):
+    """Marian's sinusoids are parameters that are not trained."""
+    return [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
+
+
 def run_batch(model, batch):
     """Loss, and packed tensors: rows of real tokens only, one sequence after the other."""
     model.zero_grad()
@@ -49,7 +54,7 @@ def run_batch(model, batch):
     tensors = {
         "logits": result.logits[batch["labels"] != -100],
         "encoder_last_hidden_state": result.encoder_last_hidden_state[batch["attention_mask"] == 1],
-        **{f"gradient.{name}": parameter.grad for name, parameter in model.named_parameters()},
+        **{f"gradient.{name}": parameter.grad for name, parameter in trained_parameters(model)},
     }
     return result.loss.item(), {name: tensor.detach().clone() for name, tensor in tensors.items()}
 
@@ -73,19 +78,15 @@ def largest_difference(tensors, exact):
     return max(
         ((tensors[name].double() - exact[name]).abs().max() / exact[name].abs().max()).item()
         for name in exact
-        if not name.endswith("k_proj.bias")
+        if not name.endswith(("k_proj.bias", "key.bias", "k_lin.bias"))
     )
 
 
-def draw_ids(rng, length, config):
-    specials = {config.bos_token_id, config.eos_token_id, config.pad_token_id}
-    inner = [rng.choice([i for i in range(config.vocab_size) if i not in specials]) for _ in range(length - 2)]
-    return [config.bos_token_id, *inner, config.eos_token_id]
+def batch_answers(model, *draw_ids):
+    """For sources and targets that the two functions draw, each given a length."""
 
-
-def batch_answers(model, rng):
     def draw():
-        return [[draw_ids(rng, length, model.config) for length in lengths] for lengths in BATCH_LENGTHS]
+        return [[draw_side(length) for length in lengths] for draw_side, lengths in zip(draw_ids, BATCH_LENGTHS)]
 
     def check(rows, _):
         batch = batch_of(*rows, model.config)
@@ -104,8 +105,8 @@ def batch_answers(model, rng):
 def train(model, batch):
     """Ten steps over the same full batch, as a run of ten epochs of one batch each."""
     decayed, plain = [], []
-    for name, parameter in model.named_parameters():
-        is_norm = "layer_norm" in name or "layernorm" in name
+    for name, parameter in trained_parameters(model):
+        is_norm = "layer_norm" in name or "layernorm" in name.lower()
         (plain if is_norm or name.endswith(".bias") else decayed).append(parameter)
     groups = [
         dict(params=decayed, weight_decay=HYPERPARAMETERS["weight_decay"]),

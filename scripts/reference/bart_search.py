@@ -1,4 +1,4 @@
-"""What generate() of Transformers answers, for bart.py: with no choice so close that rounding could turn it."""
+"""What generate() of Transformers answers, for bart.py and its like: no choice so close that rounding could turn it."""
 
 import itertools
 import math
@@ -6,14 +6,13 @@ from contextlib import contextmanager
 
 import torch
 from bart_batch import Redraw, collect, pad
-from transformers import BartForConditionalGeneration
 from transformers.generation.beam_search import BeamHypotheses
 
 GAP = 1e-3
 
 
-class MaskedBart(BartForConditionalGeneration):
-    """Transformers 4.49 drops the source's mask in generate(), so that cross-attention sees the padding of a batch.
+class MaskedSource:
+    """Put before a model's class. Transformers 4.49 drops the source's mask in generate(), so that cross-attention sees the padding of a batch.
 
     Later releases pass it on, and so does this: the answers are then the same whatever the batch.
     """
@@ -27,6 +26,7 @@ class MaskedBart(BartForConditionalGeneration):
 def smallest_gap(config):
     """Yields a one-element list: the smallest distance between two scores whose order decided something in a search."""
     gap = [math.inf]
+    vocab_size = getattr(config, "decoder_vocab_size", config.vocab_size)
     topk, argmax = torch.topk, torch.argmax
     add, is_done = BeamHypotheses.add, BeamHypotheses.is_done
 
@@ -43,7 +43,7 @@ def smallest_gap(config):
         beams = count // 2
         best = topk(scores, count + 1, dim=-1)
         ranked = best.values[0].tolist()
-        is_end = [index % config.vocab_size == config.eos_token_id for index in best.indices[0].tolist()]
+        is_end = [index % vocab_size == config.eos_token_id for index in best.indices[0].tolist()]
         going_on = [score for score, end in zip(ranked, is_end) if not end]
         note(going_on[beams - 1], going_on[beams])
         for rank in itertools.compress(range(count), is_end):
@@ -74,17 +74,18 @@ def smallest_gap(config):
 
 def generate(model, sources, setting):
     """For each source its sequences, start token included and cut behind the end token, and of beams their scores."""
+    beams = setting.get("num_beams", model.generation_config.num_beams)
     with torch.inference_mode():
         result = model.generate(
             input_ids=pad(sources, model.config.pad_token_id),
             attention_mask=pad([[1] * len(source) for source in sources], 0),
-            do_sample=False, return_dict_in_generate=True, output_scores=setting["num_beams"] > 1, **setting,
+            do_sample=False, return_dict_in_generate=True, output_scores=beams > 1, **setting,
         )  # fmt: skip
     end = model.config.eos_token_id
     rows = [row[: row.index(end, 1) + 1] if end in row[1:] else row for row in result.sequences.tolist()]
     size = setting.get("num_return_sequences", 1)
     answers = [dict(sequences=rows[i : i + size]) for i in range(0, len(rows), size)]
-    if setting["num_beams"] > 1:
+    if beams > 1:
         for answer, scores in zip(answers, result.sequences_scores.view(-1, size).tolist(), strict=True):
             answer["scores"] = scores
     return answers

@@ -154,10 +154,19 @@ def random_search(draw):
     return settings
 
 
+def renormalised_search(draw):
+    words = draw.choice([[[5]], [[1], [0]], [[0, 5], [10]], [[15, 15], [20], [3]]])
+    settings = dict(num_beams=draw.randint(1, 5), renormalize_logits=True, bad_words_ids=words)
+    return {**random_search(draw), **settings, "num_return_sequences": 1}
+
+
 def searches():
     draw = random.Random(7)
     cases = []
     settings_list = list(chosen_searches()) + [random_search(draw) for _ in range(230)]
+    settings_list += [dict(num_beams=3, max_length=9, forced_eos_token_id=[2, 7], eos_token_id=[7, 2], renormalize_logits=True)]
+    others = random.Random(11)
+    settings_list += [renormalised_search(others) for _ in range(24)]
     for number, settings in enumerate(settings_list):
         ends = settings.get("eos_token_id", 2)
         model = dict(
@@ -189,6 +198,7 @@ def processors():
         dict(do_sample=True, top_k=0, top_p=0.01, num_beams=2), dict(do_sample=True, top_k=10, top_p=0.8, temperature=1.5),
         dict(do_sample=True, temperature=0.8, top_k=12, top_p=0.95, repetition_penalty=1.4, no_repeat_ngram_size=2,
              bad_words_ids=[[7]], min_length=9),
+        dict(renormalize_logits=True, num_beams=2, bad_words_ids=[[5], [10, 15]], min_length=9),
     ]:
         config = GenerationConfig(**{**SPECIAL, **settings})
         host._prepare_special_tokens(config)

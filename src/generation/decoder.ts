@@ -66,8 +66,11 @@ export class CachedDecoder implements StepDecoder {
     this.#hidden = results.hidden!;
   }
 
-  async candidates(count: number): Promise<BestTokens> {
-    const results = await this.#programs.best(count).run({ hidden: this.#hidden! });
+  async candidates(count: number, banned?: readonly (readonly number[])[]): Promise<BestTokens> {
+    const bans: Record<string, Tensor> = banned ? banTensors(banned) : {};
+    const program = this.#programs.best(count, { banning: banned !== undefined });
+    const results = await program.run({ hidden: this.#hidden!, ...bans });
+    disposeAll(bans);
     const [ids, logProbs] = [results.ids!.data as Int32Array, results.logProbs!.data as Float32Array];
     const width = results.ids!.shape[1]!;
     disposeAll(results);
@@ -173,4 +176,14 @@ export class CachedDecoder implements StepDecoder {
     }
     return Tensor.from(index, [this.#batch, heads, this.#beams, 3]);
   }
+}
+
+/** `banned.index` [bans, 2], a row and an id each, and the score that all get. */
+function banTensors(banned: readonly (readonly number[])[]): Record<string, Tensor> {
+  const pairs = banned.flatMap((ids, row) => ids.flatMap((id) => [BigInt(row), BigInt(id)]));
+  const count = pairs.length / 2;
+  return {
+    'banned.index': Tensor.from(BigInt64Array.from(pairs), [count, 2]),
+    'banned.scores': Tensor.from(new Float32Array(count).fill(-Infinity), [count]),
+  };
 }

@@ -1,7 +1,14 @@
 import { fail } from '../errors.js';
 import type { History } from './history.js';
 import type { GenerationOptions } from './options.js';
-import { activeProcessors, applyProcessors, bannedTokens, forcedTokens, type Processor } from './processors.js';
+import {
+  activeProcessors,
+  applyProcessors,
+  bannedTokens,
+  forcedTokens,
+  type Processor,
+  processors,
+} from './processors.js';
 import { logSoftmax } from './reductions.js';
 import type { StepDecoder } from './step-decoder.js';
 import { topK } from './top-k.js';
@@ -14,6 +21,8 @@ export interface NextTokens {
   readonly scores: Float32Array;
 }
 
+type Ranked = NextTokens & { readonly ids: Int32Array };
+
 /** Bans in a row up to which so many spare candidates are cheaper than all logits. */
 const mostSpares = 64;
 
@@ -22,14 +31,15 @@ const mostSpares = 64;
  * processors at most ban tokens, with as many to spare as any row bans; all logits where scores are rescaled, or drawn
  * from rather than ranked.
  *
- * As in Transformers, beams are scored by log-probabilities that are processed afterwards and not normalised again;
- * without beams, processors see logits.
+ * As in Transformers, beams are scored by log-probabilities that are processed afterwards, and normalised again only
+ * where `renormalizeLogits` asks for it: then bans go into the graph. Without beams, processors see logits.
  */
 export class NextTokenSource {
   private readonly active: readonly Processor[];
   private readonly needsAll: boolean;
+  private readonly renormalizes: boolean;
   private readonly count: number;
-  private readonly best: { readonly count: number; readonly ids: Int32Array; readonly scores: Float32Array };
+  private readonly best: Ranked;
   private readonly tokens: Int32Array;
   /** By token: the number of the last row, counted over all steps, that banned it. */
   private readonly bannedIn: Int32Array;
@@ -43,7 +53,8 @@ export class NextTokenSource {
     count: number,
   ) {
     this.active = activeProcessors(options);
-    this.needsAll = options.doSample || this.active.some((processor) => 'rescales' in processor);
+    this.renormalizes = processors.renormalizeLogits.isActive(options);
+    this.needsAll = options.doSample || this.active.some(rescalesUnevenly);
     this.count = Math.min(count, decoder.vocabSize);
     this.best = {
       count: this.count,
@@ -65,31 +76,42 @@ export class NextTokenSource {
         banned.push(open(row) ? bannedTokens(this.active, this.context(history, row)) : []);
       }
     }
+    if (this.renormalizes) {
+      const isBanning = banned.some((ids) => ids.length > 0);
+      return this.fromCandidates(history, open, this.count, isBanning ? banned : undefined);
+    }
     const spares = banned.reduce((most, ids) => Math.max(most, ids.length), 0);
     if (spares > mostSpares || this.count + spares > this.decoder.vocabSize) return this.fromLogits(history, open);
-    return this.fromCandidates(history, open, banned, spares);
+    const best = await this.fromCandidates(history, open, this.count + spares);
+    return spares === 0 ? best : this.withoutBanned(best, open, banned);
   }
 
   private async fromCandidates(
     history: History,
     open: (row: number) => boolean,
-    banned: readonly number[][],
-    spares: number,
-  ): Promise<NextTokens> {
-    const asked = this.count + spares;
-    const { ids, logProbs } = await this.decoder.candidates(asked);
-    for (let row = 0; row < this.rows; row++) if (open(row)) checkScores(logProbs, row * asked, 1, row, history);
-    if (spares === 0) return { count: asked, ids, scores: logProbs };
+    count: number,
+    banned?: readonly (readonly number[])[],
+  ): Promise<Ranked> {
+    const { ids, logProbs } = await this.decoder.candidates(count, banned);
+    for (let row = 0; row < this.rows; row++) if (open(row)) checkScores(logProbs, row * count, 1, row, history);
+    return { count, ids, scores: logProbs };
+  }
+
+  private withoutBanned(
+    { count, ids, scores }: Ranked,
+    open: (row: number) => boolean,
+    banned: readonly (readonly number[])[],
+  ): NextTokens {
     for (let row = 0; row < this.rows; row++) {
       if (!open(row)) continue;
       const mark = ++this.rowsSeen;
       for (const id of banned[row]!) this.bannedIn[id] = mark;
       const end = (row + 1) * this.count;
-      for (let from = row * asked, to = row * this.count; to < end; from++) {
+      for (let from = row * count, to = row * this.count; to < end; from++) {
         const id = ids[from]!;
         if (this.bannedIn[id] === mark) continue;
         this.best.ids[to] = id;
-        this.best.scores[to++] = logProbs[from]!;
+        this.best.scores[to++] = scores[from]!;
       }
     }
     return this.best;
@@ -117,7 +139,8 @@ export class NextTokenSource {
     return {
       count: ids.length,
       ids: Int32Array.from({ length: size }, (_, at) => ids[at % ids.length]!),
-      scores: new Float32Array(size),
+      // Chosen among themselves, tokens that are forced together are equally likely.
+      scores: new Float32Array(size).fill(this.renormalizes ? -Math.log(ids.length) : 0),
     };
   }
 
@@ -126,6 +149,11 @@ export class NextTokenSource {
     history.read(row, history.length, tokens);
     return { options: this.options, tokens };
   }
+}
+
+/** Whether all scores are needed: normalisation alone can be left to the graph. */
+function rescalesUnevenly(processor: Processor): boolean {
+  return 'rescales' in processor && processor !== processors.renormalizeLogits;
 }
 
 function checkScores(scores: Float32Array, start: number, count: number, row: number, { length }: History): void {

@@ -27,6 +27,7 @@ export interface Settings {
   padTokenId: number | null;
   forcedBosTokenId: number | null;
   forcedEosTokenId: readonly number[];
+  renormalizeLogits: boolean;
 }
 
 interface Field<T> {
@@ -110,6 +111,7 @@ export const fields: { readonly [Name in keyof Settings]: Field<Settings[Name]> 
   padTokenId: { python: 'pad_token_id', initial: null, kind: whole(0) },
   forcedBosTokenId: { python: 'forced_bos_token_id', initial: null, kind: whole(0) },
   forcedEosTokenId: { python: 'forced_eos_token_id', initial: [], kind: ids },
+  renormalizeLogits: { python: 'renormalize_logits', initial: false, kind: flag },
 };
 
 /** A setting as it was written in `source`; undefined: not at all, null: None. */

@@ -36,6 +36,8 @@ export interface GenerationOptions {
   readonly forcedBosTokenId: number | null;
   /** The tokens one of which must stand at `maxLength`; none: any may. */
   readonly forcedEosTokenId: readonly number[];
+  /** Beams are scored by probabilities among the tokens that processors leave, not among all. */
+  readonly renormalizeLogits: boolean;
 }
 
 type Given<T> = T extends readonly number[] ? number | T : T;

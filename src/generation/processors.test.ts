@@ -28,7 +28,14 @@ describe('processors against the reference', () => {
     one.inputIds.forEach((ids, row) => {
       const scores = Float32Array.from(one.scores[row]!);
       applyProcessors(active, scores, { options, tokens: Int32Array.from(ids) });
-      expect([...scores].map((score) => (score === -Infinity ? null : score))).toEqual(one.processed[row]);
+      const processed = [...scores].map((score) => (score === -Infinity ? null : score));
+      // PyTorch's log-softmax is rounded differently.
+      const tolerance = options.renormalizeLogits ? 2e-6 : 0;
+      const near = one.processed[row]!.map((wanted, id) => {
+        const score = processed[id]!;
+        return wanted !== null && score !== null && Math.abs(score - wanted) <= tolerance ? wanted : score;
+      });
+      expect(near).toEqual(one.processed[row]);
     });
   });
 

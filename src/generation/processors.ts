@@ -1,5 +1,5 @@
 import type { GenerationOptions } from './options.js';
-import { largestOf, massOf } from './reductions.js';
+import { largestOf, logSoftmax, massOf } from './reductions.js';
 import { topK } from './top-k.js';
 
 /** The row a processor looks at. */
@@ -31,7 +31,7 @@ export type Processor = { isActive(options: GenerationOptions): boolean } & (
   | RescalingProcessor
 );
 
-/** Every processor, in the order in which Transformers applies them; the last three only when sampling. */
+/** Every processor, in the order in which Transformers applies them. */
 export const processors = {
   /** score · penalty below zero, score / penalty above, once for every token that the row already holds. */
   repetitionPenalty: {
@@ -111,6 +111,14 @@ export const processors = {
       const { best, kept } = nucleus(scores, options.topP, leastKept(options));
       scores.fill(-Infinity);
       for (let rank = 0; rank < kept; rank++) scores[best.ids[rank]!] = best.scores[rank]!;
+    },
+  },
+
+  /** Log-probabilities again, of what is left. Only the sums of beams depend on it. */
+  renormalizeLogits: {
+    isActive: ({ renormalizeLogits, numBeams }) => renormalizeLogits && numBeams > 1,
+    rescales(scores) {
+      if (scores.some((score) => score > -Infinity)) logSoftmax(scores);
     },
   },
 } as const satisfies Record<string, Processor>;

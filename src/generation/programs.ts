@@ -1,5 +1,5 @@
 import { compile, type Program, type Tensor } from '../engine/index.js';
-import { cast, input, linear, logSoftmax, reshape, topK, type Value } from '../graph/index.js';
+import { cast, input, linear, logSoftmax, reshape, topK, type Value, writeRows } from '../graph/index.js';
 import {
   Builder,
   cachedDecoderAttention,
@@ -27,7 +27,7 @@ export class GenerationPrograms {
   #encoder: Program | undefined;
   #step: Program | undefined;
   #logits: Program | undefined;
-  #best: { program: Program; count: number } | undefined;
+  readonly #best = new Map<boolean, { readonly program: Program; readonly count: number }>();
   readonly #constants = new Map<string, Tensor>();
 
   constructor(architecture: Seq2SeqArchitecture, weights: ModelWeights, threads: number) {
@@ -73,24 +73,33 @@ export class GenerationPrograms {
     return this.#logits;
   }
 
-  /** `hidden` → `ids` and `logProbs` [rows, at least count] of the best tokens, best first. */
-  best(count: number): Program {
-    if (this.#best && this.#best.count >= count) return this.#best.program;
-    this.#best?.program.dispose();
+  /**
+   * `hidden` → `ids` and `logProbs` [rows, at least count] of the best tokens, best first; `banning`, of those that
+   * `banned.index` [bans, 2] leaves in each row.
+   */
+  best(count: number, { banning }: { readonly banning: boolean }): Program {
+    const existing = this.#best.get(banning);
+    if (existing && existing.count >= count) return existing.program;
+    existing?.program.dispose();
     const program = this.#compile('best tokens', (m) => {
-      const { values, indices } = topK(logSoftmax(this.#project(m)), count);
+      const logits = this.#project(m);
+      const index = input('banned.index', 'int64', ['bans', 2]);
+      const allowed = banning ? writeRows(logits, index, input('banned.scores', 'float32', ['bans'])) : logits;
+      const { values, indices } = topK(logSoftmax(allowed), count);
       return { ids: cast(indices, 'int32'), logProbs: values };
     });
-    this.#best = { program, count };
+    this.#best.set(banning, { program, count });
     return program;
   }
 
   dispose(): void {
-    for (const program of [this.#encoder, this.#step, this.#logits, this.#best?.program]) program?.dispose();
+    for (const { program } of this.#best.values()) program.dispose();
+    this.#best.clear();
+    for (const program of [this.#encoder, this.#step, this.#logits]) program?.dispose();
     this.cacheMemory.clear();
     disposeAll(Object.fromEntries(this.#constants));
     this.#constants.clear();
-    this.#encoder = this.#step = this.#logits = this.#best = undefined;
+    this.#encoder = this.#step = this.#logits = undefined;
   }
 
   #project(m: Builder): Value {

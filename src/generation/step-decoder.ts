@@ -17,8 +17,11 @@ export interface StepDecoder {
    * this row continues, always one of the same batch item; in the first step each row is its own parent.
    */
   advance(tokens: Int32Array, parents: Int32Array): Promise<void>;
-  /** The cheap way: log-softmax and top-k inside the graph. `count` differs from step to step, up to `vocabSize`. */
-  candidates(count: number): Promise<BestTokens>;
+  /**
+   * The cheap way: log-softmax and top-k inside the graph. `count` differs from step to step, up to `vocabSize`.
+   * With `banned`, ids for each row, those have no probability, and the others share what they had.
+   */
+  candidates(count: number, banned?: readonly (readonly number[])[]): Promise<BestTokens>;
   /** All next-token logits `[rows, vocabSize]`, for processors that need them. The search overwrites the array. */
   logits(): Promise<Float32Array>;
 }

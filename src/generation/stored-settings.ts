@@ -29,7 +29,6 @@ const unsupported = new Map<string, unknown>(
     encoder_no_repeat_ngram_size: 0,
     force_words_ids: null,
     constraints: null,
-    renormalize_logits: false,
     remove_invalid_values: false,
     exponential_decay_length_penalty: null,
     suppress_tokens: null,

@@ -109,7 +109,9 @@ export class GradientProgram {
       const target = this.#weights.planes.array(parameter, PLANES.gradients);
       if (!accumulate && !afterDense && !cleared.has(parameter)) target.fill(0);
       cleared.add(parameter);
-      addRows(target, results[ids]!.data as Int32Array, results[rows]!.data as Float32Array);
+      const { initialization } = this.#weights.specs.get(parameter)!;
+      const padding = initialization.kind === 'normal' ? initialization.zeroRow : undefined;
+      addRows(target, results[ids]!.data as Int32Array, results[rows]!.data as Float32Array, padding);
     }
     const loss = (results.loss!.data as Float32Array)[0]!;
     for (const [name, tensor] of Object.entries(results)) if (!(name in outputs)) tensor.dispose();
@@ -155,11 +157,12 @@ export class GradientProgram {
   }
 }
 
-/** target[id] += row, for each of the ids; ids may repeat. */
-function addRows(target: Float32Array, ids: Int32Array, rows: Float32Array): void {
+/** target[id] += row, for each of the ids but `padding`; ids may repeat. */
+function addRows(target: Float32Array, ids: Int32Array, rows: Float32Array, padding: number | undefined): void {
   const width = rows.length / ids.length;
-  for (let i = 0, from = 0; i < ids.length; i++) {
-    const start = ids[i]! * width;
-    for (let j = start; j < start + width; j++, from++) target[j] = target[j]! + rows[from]!;
+  for (let i = 0; i < ids.length; i++) {
+    if (ids[i] === padding) continue;
+    const [start, from] = [ids[i]! * width, i * width];
+    for (let j = 0; j < width; j++) target[start + j] = target[start + j]! + rows[from + j]!;
   }
 }

@@ -1,0 +1,3 @@
+import { describeVariants } from './bart-family.js';
+
+describeVariants('marian', ['published', 'loose', 'separate', 'untied', 'untied-separate']);

@@ -1,0 +1,96 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { expect } from 'vitest';
+import { TokenTable } from '../../src/data/index.js';
+import {
+  Examples,
+  evaluateLoss,
+  type TrainingLogEntry,
+  type TrainingOptions,
+  train,
+} from '../../src/training/index.js';
+import { isKeyBias, type LoadedFixture, type readReference } from './reference-model.js';
+
+/** Sources and targets. */
+type Rows = [sources: number[][], targets: number[][]];
+
+/** Ten full-batch steps of PyTorch's AdamW, and Transformers' evaluation before and after. */
+export interface ExpectedTraining {
+  hyperparameters: { learning_rate: number; weight_decay: number; warmup_ratio: number };
+  ids: { train: Rows; eval: Rows };
+  loss: number[];
+  grad_norm: number[];
+  lr: number[];
+  eval_loss: number;
+  eval_loss_after: number;
+}
+
+/** `training_log.jsonl` of ten steps. */
+export function holdLog(outputDir: string, training: ExpectedTraining): void {
+  const lines = readFileSync(path.join(outputDir, 'training_log.jsonl'), 'utf8').trim().split('\n');
+  expect(lines).toHaveLength(10);
+  for (const [i, line] of lines.entries()) {
+    const { step, loss, grad_norm, lr } = JSON.parse(line) as TrainingLogEntry;
+    expect(step).toBe(i + 1);
+    expect(Math.abs(loss / training.loss[i]! - 1), `loss of step ${step}`).toBeLessThan(1e-4);
+    expect(Math.abs(grad_norm / training.grad_norm[i]! - 1), `norm of step ${step}`).toBeLessThan(1e-3);
+    expect(lr).toBeCloseTo(training.lr[i]!, 12);
+  }
+}
+
+/** The trained weights that a reference has, by their names. */
+export function holdTrained(
+  { names, array }: Pick<ReturnType<typeof readReference>, 'names' | 'array'>,
+  trained: (name: string) => Float32Array,
+): void {
+  const compared = names.filter((name) => name.startsWith('trained.') && !isKeyBias(name));
+  expect(compared.length).toBeGreaterThan(10);
+  for (const name of compared) {
+    const ours = trained(name.slice('trained.'.length));
+    for (const [i, value] of array(name).entries()) expect(Math.abs(ours[i]! - value), name).toBeLessThan(1e-4);
+  }
+}
+
+/** Trains the model, changing its weights, and holds each step and the evaluations to the reference's. */
+export async function runTenSteps(
+  { architecture, weights }: LoadedFixture,
+  training: ExpectedTraining,
+  reference: Pick<ReturnType<typeof readReference>, 'names' | 'array'>,
+): Promise<void> {
+  const { ids, hyperparameters } = training;
+  const pack = (rows: number[][]) => TokenTable.pack(rows.map((row) => Int32Array.from(row)));
+  const examples = ([sources, targets]: Rows) => new Examples(pack(sources), pack(targets));
+  const evaluate = () => evaluateLoss(architecture, weights, examples(ids.eval), { batchSize: 2, threads: 2 });
+  const outputDir = mkdtempSync(path.join(tmpdir(), 'parity-'));
+  const options: TrainingOptions = {
+    numTrainEpochs: 10,
+    maxSteps: -1,
+    trainBatchSize: 64,
+    gradientAccumulationSteps: 1,
+    learningRate: hyperparameters.learning_rate,
+    adamBetas: [0.9, 0.999],
+    adamEpsilon: 1e-8,
+    weightDecay: hyperparameters.weight_decay,
+    maxGradNorm: 1,
+    warmupSteps: 0,
+    warmupRatio: hyperparameters.warmup_ratio,
+    seed: 1,
+    threads: 2,
+    loggingSteps: 1,
+    saveSteps: 0,
+    saveModelEveryEpoch: false,
+    noSave: true,
+    silent: true,
+    showRunningLoss: false,
+  };
+  try {
+    expect(Math.abs((await evaluate()) / training.eval_loss - 1)).toBeLessThan(1e-5);
+    await train({ architecture, weights, examples: examples(ids.train), outputDir, options, save: async () => {} });
+    holdLog(outputDir, training);
+    expect(Math.abs((await evaluate()) / training.eval_loss_after - 1)).toBeLessThan(1e-4);
+    holdTrained(reference, (name) => weights.array(name));
+  } finally {
+    rmSync(outputDir, { recursive: true });
+  }
+}
