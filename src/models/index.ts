@@ -3,6 +3,8 @@ import { fail } from '../errors.js';
 import type { Seq2SeqArchitecture } from './architecture.js';
 import { bart } from './bart.js';
 import type { JsonObject } from './config.js';
+import { marian } from './marian.js';
+import { mbart } from './mbart.js';
 
 export type { DecoderInput, EncoderInput, ModelPart, Seq2SeqArchitecture, TaughtTarget } from './architecture.js';
 export { cachedDecoderAttention, packedDecoderAttention, splitHeads } from './attention.js';
@@ -14,13 +16,32 @@ export { type Feeds, MASKED, packedInput, packSource, packTarget, sourceBias } f
 export { ModelWeights, PLANES } from './weights.js';
 
 /** By `model_type` of config.json. */
-const architectures: Readonly<Record<string, (config: JsonObject, type: string) => Seq2SeqArchitecture>> = { bart };
-
-/** The types that users name, by the `model_type` of config.json where they differ from it. */
-const typesOf: Readonly<Record<string, (config: JsonObject) => readonly string[]>> = {
-  mbart: () => ['mbart', 'mbart50'],
-  'encoder-decoder': ({ encoder }) => [String((encoder as JsonObject | undefined)?.model_type)],
+const architectures: Readonly<Record<string, (config: JsonObject, type: string) => Seq2SeqArchitecture>> = {
+  bart,
+  marian,
+  mbart,
 };
+
+/** The types as users name them, and the `model_type` of config.json that each is a case of. */
+export const modelTypes = {
+  bart: 'bart',
+  mbart: 'mbart',
+  mbart50: 'mbart',
+  marian: 'marian',
+  bert: 'encoder-decoder',
+  roberta: 'encoder-decoder',
+  distilbert: 'encoder-decoder',
+  camembert: 'encoder-decoder',
+  electra: 'encoder-decoder',
+} as const;
+export type ModelType = keyof typeof modelTypes;
+
+/** The types that a config.json of this `model_type` may be taken for. */
+function fittingTypes(config: JsonObject): string[] {
+  const cases = Object.entries(modelTypes).filter(([, modelType]) => modelType === config.model_type);
+  const { model_type: encoder } = (config.encoder ?? {}) as JsonObject;
+  return cases.map(([type]) => type).filter((type) => encoder === undefined || type === encoder);
+}
 
 /**
  * The architecture a config.json describes.
@@ -29,16 +50,25 @@ const typesOf: Readonly<Record<string, (config: JsonObject) => readonly string[]
  */
 export function architectureOf(config: JsonObject, type?: string, place = 'config.json'): Seq2SeqArchitecture {
   if (config.model_type === undefined)
-    fail(place, '"model_type" is missing. Add it, for example "model_type": "bart".');
+    fail('config.json', `${place} has no "model_type". Add it, for example "model_type": "bart".`);
   const modelType = String(config.model_type);
   const create = Object.hasOwn(architectures, modelType) ? architectures[modelType] : undefined;
   if (!create) {
-    const known = Object.keys(architectures).join(', ');
-    fail(place, `model_type "${modelType}" is not supported; supported are: ${known}.`);
+    if (Object.hasOwn(modelTypes, modelType)) {
+      fail(
+        'model',
+        `${place} holds a ${modelType}, which is an encoder alone. Give it as encoderName, with encoderType ${modelType} and a decoderName.`,
+      );
+    }
+    const known = Object.keys(modelTypes).join(', ');
+    fail('config.json', `model_type "${modelType}" of ${place} is not supported; supported are: ${known}.`);
   }
-  const fitting = typesOf[modelType]?.(config) ?? [modelType];
+  const fitting = fittingTypes(config);
   if (type !== undefined && !fitting.includes(type)) {
-    fail('model', `${place} describes a ${fitting.join(' or ')}, not a ${type}. Give ${fitting[0]} as its type.`);
+    fail(
+      'model',
+      `${place} holds a ${fitting.join(' or ') || modelType}, not a ${type}. Give ${fitting[0] ?? 'another model'} as its type.`,
+    );
   }
-  return create(config, type ?? fitting[0]!);
+  return create(config, type ?? fitting[0] ?? modelType);
 }
