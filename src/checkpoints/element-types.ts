@@ -21,19 +21,34 @@ const bigInteger =
     for (let i = 0; i < into.length; i++) into[i] = Number(values[i]);
   };
 
+// 16-bit types are read two elements at a time, the first in the lower half, and written as patterns: twice as fast as one by
+// one as numbers.
+
 /** A bfloat16 is the upper half of the float32 with the same value. */
 function fromBfloat16(stored: ArrayBuffer, into: Float32Array): void {
-  const upper = new Uint16Array(stored, 0, into.length);
-  const bits = new Uint32Array(into.buffer, into.byteOffset, into.length);
-  for (let i = 0; i < bits.length; i++) bits[i] = upper[i]! << 16;
+  const bits = new Int32Array(into.buffer, into.byteOffset, into.length);
+  const pairs = new Int32Array(stored, 0, into.length >> 1);
+  for (let i = 0; i < pairs.length; i++) {
+    const pair = pairs[i]!;
+    bits[2 * i] = pair << 16;
+    bits[2 * i + 1] = pair & 0xffff0000;
+  }
+  if (bits.length % 2 === 1) bits[bits.length - 1] = new Uint16Array(stored)[bits.length - 1]! << 16;
 }
 
-let float16Values: Float32Array | undefined;
+let float16Patterns: Int32Array | undefined;
 
 function fromFloat16(stored: ArrayBuffer, into: Float32Array): void {
-  float16Values ??= Float32Array.from({ length: 1 << 16 }, (_, pattern) => float16Value(pattern));
-  const patterns = new Uint16Array(stored, 0, into.length);
-  for (let i = 0; i < into.length; i++) into[i] = float16Values[patterns[i]!]!;
+  float16Patterns ??= new Int32Array(Float32Array.from({ length: 1 << 16 }, (_, half) => float16Value(half)).buffer);
+  const patterns = float16Patterns;
+  const bits = new Int32Array(into.buffer, into.byteOffset, into.length);
+  const pairs = new Int32Array(stored, 0, into.length >> 1);
+  for (let i = 0; i < pairs.length; i++) {
+    const pair = pairs[i]!;
+    bits[2 * i] = patterns[pair & 0xffff]!;
+    bits[2 * i + 1] = patterns[pair >>> 16]!;
+  }
+  if (bits.length % 2 === 1) bits[bits.length - 1] = patterns[new Uint16Array(stored)[bits.length - 1]!]!;
 }
 
 /** IEEE 754 binary16: sign, 5 bits of exponent (bias 15), 10 bits of fraction. */

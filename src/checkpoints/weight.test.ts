@@ -67,3 +67,31 @@ test('a file that got shorter since it was opened', () => {
     `checkpoint: ${place} ends at byte 12000000, bytes up to 12000008 are needed. Download it again or check the disk.`,
   );
 });
+
+test('every 16-bit pattern, over more than one piece, of an odd number of elements too', () => {
+  const count = 3 * 65536 + 7;
+  const stored = Uint16Array.from({ length: count }, (_, i) => i);
+  const patterns = path.join(path.dirname(place), 'patterns');
+  fs.writeFileSync(patterns, stored);
+  const halves = new InputFile(patterns);
+  const readAs = (dtype: 'float16' | 'bfloat16', length: number) => {
+    const into = new Float32Array(length);
+    new StoredWeight('w', [length], dtype, { file: halves, position: 0, strides: [1] }).read(into);
+    return into;
+  };
+  const bits = (values: Float32Array) => Buffer.from(values.buffer);
+  const upperHalf = new Float32Array(Uint32Array.from(stored, (pattern) => pattern << 16).buffer);
+  // The fraction in its new place is the number but for the bias of the exponent, 15 in place of 127; 31 is for what is not finite.
+  const shifted = new Float32Array(Uint32Array.from(stored, (pattern) => (pattern & 0x7fff) << 13).buffer);
+  const half = shifted.map((value, i) => {
+    const size = value * 2 ** 112;
+    const magnitude = size < 65536 ? size : size === 65536 ? Number.POSITIVE_INFINITY : Number.NaN;
+    return stored[i]! & 0x8000 ? -magnitude : magnitude;
+  });
+  for (const length of [1, 2, 65535, 65537, count]) {
+    expect(Buffer.compare(bits(readAs('bfloat16', length)), bits(upperHalf.slice(0, length)))).toBe(0);
+    const different = readAs('float16', length).findIndex((value, i) => !Object.is(value, half[i]));
+    expect(different).toBe(-1);
+  }
+  halves.close();
+});

@@ -18,10 +18,19 @@ export interface Placement {
   readonly strides: readonly number[];
 }
 
-/** Elements converted at a time from a contiguous tensor. */
+/** Elements read at a time from a contiguous tensor; of those to be converted, few enough to stay in the processor's cache. */
 const pieceLength = 1 << 20;
+const convertedLength = 1 << 16;
 /** Elements kept at a time from a strided tensor; small, since a stride may skip most of them. */
 const windowLength = 1 << 14;
+
+let buffer: ArrayBuffer | undefined;
+
+/** For stored elements of at most 8 bytes; one for all, since fresh memory costs as much as reading into it. */
+function conversionBuffer(): ArrayBuffer {
+  buffer ??= new ArrayBuffer(8 * convertedLength);
+  return buffer;
+}
 
 export class StoredWeight implements Weight {
   readonly name: string;
@@ -54,8 +63,8 @@ export class StoredWeight implements Weight {
   #readRun(first: number, into: Float32Array): void {
     const { file, position } = this.#placement;
     const { bytes, toFloat32 } = elementTypes[this.dtype];
-    const length = Math.min(pieceLength, into.length);
-    const stored = this.dtype === 'float32' ? undefined : new ArrayBuffer(length * bytes);
+    const stored = this.dtype === 'float32' ? undefined : conversionBuffer();
+    const length = stored ? convertedLength : pieceLength;
     for (let start = 0; start < into.length; start += length) {
       const piece = into.subarray(start, start + length);
       const place = position + (first + start) * bytes;
