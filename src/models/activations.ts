@@ -27,12 +27,13 @@ const activations: Readonly<Record<string, (x: Value) => Value>> = {
   linear: (x) => x,
 };
 
-export function activation(name: string): (x: Value) => Value {
+/** @param field where config.json names it, for errors */
+export function activation(name: string, field = 'activation_function'): (x: Value) => Value {
   return (
     activations[name] ??
     fail(
       'config.json',
-      `activation_function "${name}" is unknown. Did you mean "${nearest(name, Object.keys(activations)) ?? 'gelu'}"?`,
+      `${field} "${name}" is unknown. Did you mean "${nearest(name, Object.keys(activations)) ?? 'gelu'}"?`,
     )
   );
 }

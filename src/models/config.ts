@@ -5,9 +5,12 @@ export type JsonObject = Readonly<Record<string, unknown>>;
 /** Typed access to a Hugging Face `config.json`; a missing or wrong field is an error that names it. */
 export class ConfigReader {
   readonly #json: JsonObject;
+  readonly #section: string;
 
-  constructor(json: JsonObject) {
+  /** @param section what stands before a field's name in errors: `encoder.` for a part of a composite model */
+  constructor(json: JsonObject, section = '') {
     this.#json = json;
+    this.#section = section;
   }
 
   /** A whole number of at least `least`. */
@@ -50,11 +53,12 @@ export class ConfigReader {
 
   #read(name: string, fallback: unknown): unknown {
     const value = this.#json[name] ?? fallback;
-    if (value === undefined) fail('config.json', `"${name}" is missing. Add it, or load a complete checkpoint.`);
+    if (value === undefined)
+      fail('config.json', `"${this.#section}${name}" is missing. Add it, or load a complete checkpoint.`);
     return value;
   }
 
   #refuse(name: string, value: unknown, expected: string): never {
-    return fail('config.json', `"${name}" is ${JSON.stringify(value)}; it must be ${expected}.`);
+    return fail('config.json', `"${this.#section}${name}" is ${JSON.stringify(value)}; it must be ${expected}.`);
   }
 }

@@ -26,7 +26,7 @@ interface Answer {
   sequences: number[][];
   scores?: number[];
 }
-export interface Expected {
+interface Expected {
   batch: { sources: number[][]; targets: number[][]; loss: number };
   generation: {
     sources: number[][];
@@ -49,7 +49,7 @@ const camel = (name: string) => name.replace(/_(.)/g, (_, letter: string) => let
 export const isKeyBias = (name: string) => /\b(k_proj|key|k_lin)\.bias$/.test(name);
 
 /** Largest deviation, relative to the largest value. */
-export function deviation(actual: Float32Array, expected: Float32Array): number {
+function deviation(actual: Float32Array, expected: Float32Array): number {
   expect(actual.length).toBe(expected.length);
   let [largest, difference] = [0, 0];
   for (let i = 0; i < expected.length; i++) {
@@ -72,7 +72,7 @@ export function readReference(directory: string) {
   return { expected, names: [...weights.keys()], array, close };
 }
 
-export function examplesOf(sources: readonly number[][], targets: readonly number[][]): Example[] {
+function examplesOf(sources: readonly number[][], targets: readonly number[][]): Example[] {
   return sources.map((source, i) => ({ source: Int32Array.from(source), target: Int32Array.from(targets[i]!) }));
 }
 
@@ -109,6 +109,7 @@ export function testAgainstReference(directory: string, model: LoadedFixture): v
 
   it('has the encoder output and the logits', async () => {
     const { encoded, logits } = await forward(model, examples);
+    // What cross-attention sees: projected, where the decoder is of another width.
     const projected = reference.names.includes('encoder_projected');
     expect(deviation(encoded, array(projected ? 'encoder_projected' : 'encoder_last_hidden_state'))).toBeLessThan(1e-5);
     expect(deviation(logits, array('logits'))).toBeLessThan(1e-5);
@@ -159,8 +160,7 @@ export function testAgainstReference(directory: string, model: LoadedFixture): v
         const answer = setting.answers[item]!;
         expect(found[i]!.map(({ ids }) => [...ids])).toEqual(answer.sequences);
         for (const [rank, score] of (answer.scores ?? []).entries()) {
-          const off = Math.abs(found[i]![rank]!.score! - score);
-          expect(off).toBeLessThan(1e-5 * Math.max(5, Math.abs(score)));
+          expect(Math.abs(found[i]![rank]!.score! - score)).toBeLessThan(1e-5 * Math.max(5, Math.abs(score)));
         }
       }
     });
