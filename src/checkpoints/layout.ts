@@ -63,6 +63,8 @@ const modelFiles = new Set([
   'source.spm',
   'target.spm',
   'target_vocab.json',
+  'source.bpe',
+  'target.bpe',
 ]);
 const shard = /^(model|pytorch_model)-\d+-of-\d+\.(safetensors|bin)$/;
 

@@ -75,20 +75,23 @@ function addRows(old: Float32Array, added: Float32Array, width: number, random: 
   for (let i = 0; i < old.length; i += width) for (let k = 0; k < width; k++) mean[k]! += old[i + k]!;
   for (let k = 0; k < width; k++) mean[k]! /= rows;
 
+  const std = rows > width ? Math.sqrt(rowVariance / rows) : 0;
   const block = new Float64Array(rowsAtOnce * width);
   const factors = new Float64Array(rowsAtOnce);
-  const std = rows > width ? Math.sqrt(rowVariance / rows) : 0;
+  const centred = new Float64Array(width);
   for (let start = 0; start < added.length; start += block.length) {
     const sums = block.subarray(0, added.length - start).fill(0);
     for (let i = 0; std > 0 && i < old.length; i += width) {
+      for (let k = 0; k < width; k++) centred[k] = old[i + k]! - mean[k]!;
       fillNormal(factors, random, std);
-      for (let at = 0, row = 0; at < sums.length; at += width, row++) {
-        const factor = factors[row]!;
-        for (let k = 0; k < width; k++) sums[at + k]! += factor * (old[i + k]! - mean[k]!);
-      }
+      for (let row = 0; row * width < sums.length; row++) addScaled(sums, row * width, centred, factors[row]!);
     }
     for (let i = 0; i < sums.length; i++) added[start + i] = mean[i % width]! + sums[i]!;
   }
+}
+
+function addScaled(sums: Float64Array, start: number, values: Float64Array, factor: number): void {
+  for (let k = 0; k < values.length; k++) sums[start + k]! += factor * values[k]!;
 }
 
 /** Elements from N(μ, (1e-9·σ)²), μ and σ (with n − 1) of the old ones. */
