@@ -20,6 +20,7 @@ export class Progress {
   readonly #title: string;
   readonly #total: number | undefined;
   readonly #stream: ProgressStream | undefined;
+  readonly #show: (count: number) => string;
   readonly #start = performance.now();
   #shown = 0;
   #done = 0;
@@ -28,8 +29,16 @@ export class Progress {
   /**
    * @param total undefined when it is not known: then the count and its rate are shown
    * @param silent shows nothing at all
+   * @param show writes a count, where it is not of things but of bytes or the like
    */
-  constructor(title: string, total: number | undefined, silent: boolean, stream: ProgressStream = process.stderr) {
+  constructor(
+    title: string,
+    total: number | undefined,
+    silent: boolean,
+    stream: ProgressStream = process.stderr,
+    show: (count: number) => string = String,
+  ) {
+    this.#show = show;
     this.#title = title;
     this.#total = total;
     this.#stream = silent ? undefined : stream;
@@ -70,7 +79,7 @@ export class Progress {
 
   #countLine(seconds: number): string[] {
     const rate = `${(this.#done / Math.max(seconds, 1e-3)).toFixed(1)} a second`;
-    return [this.#title, String(this.#done), rate, this.#note, formatDuration(seconds)];
+    return [this.#title, this.#show(this.#done), rate, this.#note, formatDuration(seconds)];
   }
 
   #barLine(seconds: number, total: number): string[] {
@@ -79,7 +88,7 @@ export class Progress {
     const left = share > 0 ? `${formatDuration(seconds / share - seconds)} left` : '';
     const bar = '━'.repeat(filled) + '╌'.repeat(BAR - filled);
     const time = this.#done >= total ? formatDuration(seconds) : left;
-    return [this.#title, bar, `${this.#done}/${total}`, this.#note, time];
+    return [this.#title, bar, `${this.#show(this.#done)}/${this.#show(total)}`, this.#note, time];
   }
 }
 

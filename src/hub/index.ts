@@ -1,0 +1,2 @@
+export { resolveModel } from './resolve.js';
+export type { HubOptions, HubProgress } from './settings.js';
