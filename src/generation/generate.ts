@@ -19,7 +19,14 @@ export async function generate(
     onProgress,
   }: { batchSize: number; signal?: AbortSignal | undefined; onProgress?: ((done: number) => void) | undefined },
 ): Promise<Sequence[][]> {
-  const { maxSourceLength } = programs.architecture;
+  const { maxSourceLength, maxTargetLength } = programs.architecture;
+  // The last token is never fed back.
+  if (options.maxLength - 1 > maxTargetLength) {
+    fail(
+      'predict',
+      `maxLength is ${options.maxLength}, but the decoder has ${maxTargetLength} positions. Set at most ${maxTargetLength + 1}.`,
+    );
+  }
   for (const [i, source] of sources.entries()) {
     if (source.length === 0) fail('predict', `text ${i} has no tokens. Give it some text.`);
     if (source.length > maxSourceLength) {

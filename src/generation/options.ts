@@ -88,7 +88,8 @@ export function resolveGenerationOptions(
   };
   checkLengths(options, positions, (args.minLength ?? args.minNewTokens) != null);
   checkCombinations(options);
-  const vocabSize = config.vocab_size ?? (config.decoder as { vocab_size?: unknown } | undefined)?.vocab_size;
+  const { decoder } = config as { decoder?: { vocab_size?: unknown } };
+  const vocabSize = config.decoder_vocab_size ?? config.vocab_size ?? decoder?.vocab_size;
   if (typeof vocabSize === 'number') checkTokenIds(options, vocabSize);
   return options;
 }
