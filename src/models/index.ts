@@ -3,6 +3,7 @@ import { fail } from '../errors.js';
 import type { Seq2SeqArchitecture } from './architecture.js';
 import { bart } from './bart.js';
 import type { JsonObject } from './config.js';
+import { encoderDecoder } from './encoder-decoder.js';
 import { marian } from './marian.js';
 import { mbart } from './mbart.js';
 
@@ -18,6 +19,7 @@ export { ModelWeights, PLANES } from './weights.js';
 /** By `model_type` of config.json. */
 const architectures: Readonly<Record<string, (config: JsonObject, type: string) => Seq2SeqArchitecture>> = {
   bart,
+  'encoder-decoder': encoderDecoder,
   marian,
   mbart,
 };
