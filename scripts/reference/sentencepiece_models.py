@@ -84,13 +84,17 @@ MODELS = {
     "unigram-unused": dict(model_type="unigram", vocab_size=800, normalization_rule_name="identity", unused=4),
     "unigram-ties": dict(model_type="unigram", vocab_size=600, normalization_rule_name="identity", rounded=True),
     "bpe-ties": dict(model_type="bpe", vocab_size=600, normalization_rule_name="identity", rounded=True),
-    "char": dict(model_type="char", vocab_size=150, normalization_rule_name="identity", user_defined_symbols=["<mask>"]),
-    "word": dict(model_type="word", vocab_size=200, normalization_rule_name="identity"),
+    "unigram-rivals": dict(
+        model_type="unigram", vocab_size=500, normalization_rule_name="identity", rounded=True, shift=9,
+        user_defined_symbols=[*SYMBOLS, "th", "he", "a", "世", "the"],
+    ),
+    "char": dict(model_type="char", vocab_size=150, unused=5, normalization_rule_name="identity", user_defined_symbols=["<mask>"]),
+    "word": dict(model_type="word", vocab_size=200, normalization_rule_name="identity", unused=5),
 }
 
 
-def train(sentences, rules=None, back=None, unused=0, rounded=False, **options):
-    """A model's bytes; `unused`: every so manieth piece is unused; `rounded`: scores are whole, so that many tie."""
+def train(sentences, rules=None, back=None, unused=0, rounded=False, shift=0, **options):
+    """A model's bytes. `unused`: every so manieth piece is; `rounded`: scores are whole, so that many tie; `shift`: is added."""
     for name, table in {"normalization_rule_tsv": rules, "denormalization_rule_tsv": back}.items():
         if table:
             options[name] = f"/tmp/{name}.tsv"
@@ -106,6 +110,8 @@ def train(sentences, rules=None, back=None, unused=0, rounded=False, **options):
             piece.type = piece.UNUSED
         if piece.type == piece.NORMAL and rounded:
             piece.score = round(piece.score) if options["model_type"] == "unigram" else -(-piece.score // 40)
+        if piece.type == piece.NORMAL:
+            piece.score += shift
     model.trainer_spec.ClearField("input")
     model.normalizer_spec.ClearField("normalization_rule_tsv")
     return model.SerializeToString()

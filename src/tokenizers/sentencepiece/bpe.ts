@@ -32,9 +32,8 @@ export const bpeSegmenter: SegmenterOf = ({ pieces, unkId, userDefined }) => {
     const symbols = symbolsOf(bytes, length, userDefined);
     const { ends, parts } = merge(bytes, symbols, { trie: index.trie, ranks, isUnused });
     const emit = (start: number, end: number): void => {
-      const id = index.idOf(bytes, start, end);
-      const made = isUnused[id] ? parts.get(id) : undefined;
-      if (made === undefined) append(out, isUnused[id] ? unkId : id, end - start);
+      const made = parts.size === 0 ? undefined : parts.get(index.pieceAt(bytes, start, end));
+      if (made === undefined) append(out, index.idOf(bytes, start, end), end - start);
       else {
         emit(made[0], made[1]);
         emit(made[1], made[2]);

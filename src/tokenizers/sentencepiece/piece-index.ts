@@ -39,20 +39,29 @@ export class PieceIndex {
   /** Of text pieces. */
   readonly trie: DoubleArray;
   readonly #byName: DoubleArray;
+  readonly #pieces: readonly SentencePiece[];
   readonly #unkId: number;
 
   constructor(pieces: readonly SentencePiece[], unkId: number) {
     this.trie = trieOf(pieces, isTextPiece);
     this.#byName = trieOf(pieces, (piece) => !isTextPiece(piece));
+    this.#pieces = pieces;
     this.#unkId = unkId;
   }
 
-  /** A text that is the name of a control piece is that piece, as in SentencePiece. */
-  idOf(bytes: Uint8Array, start: number, end: number): number {
+  /** The piece with this text, or {@link NONE}; a control piece rather than a text piece, as in SentencePiece. */
+  pieceAt(bytes: Uint8Array, start: number, end: number): number {
     for (const trie of [this.#byName, this.trie]) {
       const node = walk(trie, ROOT, bytes, start, end);
-      if (node !== NONE && trie.valueAt(node) !== NONE) return trie.valueAt(node);
+      const id = node === NONE ? NONE : trie.valueAt(node);
+      if (id !== NONE) return id;
     }
-    return this.#unkId;
+    return NONE;
+  }
+
+  /** As {@link pieceAt}, but unused pieces are unknown as are texts that no piece has. */
+  idOf(bytes: Uint8Array, start: number, end: number): number {
+    const id = this.pieceAt(bytes, start, end);
+    return id === NONE || this.#pieces[id]!.type === 'unused' ? this.#unkId : id;
   }
 }

@@ -9,10 +9,10 @@ const graphemes = new Intl.Segmenter('und', { granularity: 'grapheme' });
 const LONGEST_CLUSTER = 5;
 const CACHED_CLUSTERS = 1 << 14;
 /**
- * Where clusters can have more than one character: whatever is at or above U+0300 or a carriage return, with a neighbour
- * at each side. Below U+0300 every other character is a cluster of its own.
+ * Where clusters can have more than one character: among carriage returns and what lies above U+02F0, with one neighbour
+ * at each side. All other characters are clusters of their own.
  */
-const CLUSTERED = /[^\u0300-\uffff\r]?(?:[\u0300-\uffff\r]+[^\u0300-\uffff\r]?)+/g;
+const CLUSTERED = /[^\u02f0-\uffff\r]?(?:[\u02f0-\uffff\r]+[^\u02f0-\uffff\r]?)+/g;
 
 /** A precompiled character map, applied to whole texts. */
 export class PrecompiledNormalizer {

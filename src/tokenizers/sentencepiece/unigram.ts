@@ -5,28 +5,26 @@ import { characterLength } from './utf8.js';
 
 /** An unknown character scores this much below the least piece. */
 const UNKNOWN_PENALTY = 10;
-/** User-defined symbols score about 0, the probability 1, and so always win. */
-const USER_DEFINED_PENALTY = 0.1;
-/** SentencePiece takes the largest score from here up: `FLT_MIN`, so that it is hardly ever another. */
-const LEAST_LARGEST_SCORE = 2 ** -126;
-const LARGEST_FLOAT = Math.fround(3.4028234663852886e38);
+/** What a user-defined symbol scores: more the longer it is, so that no pieces of it are better than it. */
+const userDefinedScore = (piece: string): number => 0.1 * Buffer.byteLength(piece) - 0.1;
+const LARGEST_FLOAT = 3.4028234663852886e38;
 /** Longer texts get arrays of their own, not kept. */
 const KEPT = 1 << 16;
 
 /**
  * The most probable segmentation (Viterbi): `best[end] = max over pieces of best[end - length] + score`, from left to
- * right, a character that is no piece counting as unknown. Where scores tie, the path that begins its last piece
- * earliest stays. As SentencePiece's `EncodeOptimized`: sums are kept in float32 and compared before they are rounded,
- * so that ties are the same.
+ * right, a character that is no piece counting as unknown. Of equal paths the one stays whose last piece begins first.
+ * All in float32, as in SentencePiece, so that rounding makes the same paths equal.
  */
 export const unigramSegmenter: SegmenterOf = ({ pieces, unkId }) => {
-  const normal = pieces.filter(({ type }) => type === 'normal');
-  const least = normal.reduce((score, piece) => Math.min(score, piece.score), LARGEST_FLOAT);
-  const largest = normal.reduce((score, piece) => Math.max(score, piece.score), LEAST_LARGEST_SCORE);
-  const unknownScore = Math.fround(least - UNKNOWN_PENALTY);
-  const scores = Float64Array.from(pieces, ({ piece, score, type }) =>
-    type === 'userDefined' ? Math.fround(Buffer.byteLength(piece) * largest) - USER_DEFINED_PENALTY : score,
+  const scores = Float32Array.from(pieces, ({ piece, score, type }) =>
+    type === 'userDefined' ? userDefinedScore(piece) : score,
   );
+  const least = pieces.reduce(
+    (score, piece) => (piece.type === 'normal' ? Math.min(score, piece.score) : score),
+    LARGEST_FLOAT,
+  );
+  const unknownScore = Math.fround(least - UNKNOWN_PENALTY);
   const trie = trieOf(pieces, ({ type }) => type === 'normal' || type === 'userDefined');
   let kept = new Paths(1 << 10);
 
