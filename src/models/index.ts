@@ -14,6 +14,7 @@ export { Builder, type DropoutSite, type Initialization, type ParameterSpec } fr
 export type { JsonObject } from './config.js';
 export { type LossGraph, lossGraph } from './loss.js';
 export { type Feeds, MASKED, packedInput, packSource, packTarget, sourceBias } from './packing.js';
+export { resizeWeights } from './resize.js';
 export { ModelWeights, PLANES } from './weights.js';
 
 /** By `model_type` of config.json. */
