@@ -4,7 +4,7 @@ import { activation } from './activations.js';
 import type { EncoderInput } from './architecture.js';
 import { mergeHeads, scaledDotProductAttention, splitHeads } from './attention.js';
 import type { Builder, ParameterSpec } from './builder.js';
-import { ConfigReader, type JsonObject } from './config.js';
+import type { ConfigReader } from './config.js';
 import type { PackedInput } from './packing.js';
 
 /** The names of a layer's parts in a checkpoint, behind `<layers>.<number>.`. */
@@ -59,37 +59,28 @@ export interface BertFields {
 
 export type BertConfig = ReturnType<typeof readBertConfig>;
 
-/**
- * The fields of a BERT's config with Transformers' defaults; sizes have none, since a wrong guess would only fail later.
- *
- * @param section where in config.json they stand, for errors: `encoder` or `decoder`
- */
-export function readBertConfig(json: JsonObject, family: BertFamily, section: string) {
-  const config = new ConfigReader(json, `${section}.`);
+/** The fields of a BERT's config with Transformers' defaults; sizes have none, since a wrong guess would only fail later. */
+export function readBertConfig(config: ConfigReader, family: BertFamily) {
   const { fields } = family;
+  const refuse = (name: string, problem: string) => fail('config.json', `${config.path(name)} ${problem}`);
   const size = config.integer(fields.size, { least: 1 });
   const heads = config.integer(fields.heads, { least: 1 });
-  if (size % heads !== 0) {
-    fail('config.json', `${section}.${fields.size} ${size} is not divisible by ${section}.${fields.heads} ${heads}.`);
-  }
+  if (size % heads !== 0) refuse(fields.size, `${size} is not divisible by ${config.path(fields.heads)} ${heads}.`);
   const positionType = config.string('position_embedding_type', 'absolute');
   if (positionType !== 'absolute') {
-    fail(
-      'config.json',
-      `${section}.position_embedding_type is "${positionType}"; only absolute positions are supported. Use another checkpoint.`,
+    refuse(
+      'position_embedding_type',
+      `is "${positionType}"; only absolute positions are supported. Use another checkpoint.`,
     );
   }
   const vocabSize = config.integer('vocab_size', { least: 1 });
-  const padTokenId = config.integer('pad_token_id', { fallback: family.padTokenId });
-  if (padTokenId >= vocabSize) {
-    fail('config.json', `${section}.pad_token_id ${padTokenId} lies outside the vocabulary of ${vocabSize} tokens.`);
-  }
+  const padTokenId = config.tokenId('pad_token_id', vocabSize, family.padTokenId);
   const positions = config.integer('max_position_embeddings', { least: 1 });
   const firstPosition = family.positionsBehindPadding ? padTokenId + 1 : 0;
   if (positions <= firstPosition) {
-    fail(
-      'config.json',
-      `${section}.max_position_embeddings ${positions} leaves no position: they begin at ${firstPosition}, behind pad_token_id.`,
+    refuse(
+      'max_position_embeddings',
+      `${positions} leaves no position: they begin at ${firstPosition}, behind pad_token_id.`,
     );
   }
   return {
@@ -107,7 +98,7 @@ export function readBertConfig(json: JsonObject, family: BertFamily, section: st
     segments: family.hasSegments ? config.integer('type_vocab_size', { fallback: 2, least: 1 }) : 0,
     layers: config.integer(fields.layers),
     feedForward: config.integer(fields.feedForward, { least: 1 }),
-    act: activation(config.string(fields.activation, 'gelu'), `${section}.${fields.activation}`),
+    act: activation(config.string(fields.activation, 'gelu'), config.path(fields.activation)),
     epsilon: fields.epsilon ? config.number(fields.epsilon, 1e-12) : 1e-12,
     dropout: config.rate(fields.dropout, 0.1),
     attentionDropout: config.rate(fields.attentionDropout, 0.1),

@@ -7,10 +7,22 @@ export class ConfigReader {
   readonly #json: JsonObject;
   readonly #section: string;
 
-  /** @param section what stands before a field's name in errors: `encoder.` for a part of a composite model */
+  /** @param section what stands before a field's name in errors */
   constructor(json: JsonObject, section = '') {
     this.#json = json;
     this.#section = section;
+  }
+
+  /** A config inside this one, of a part of a composite model. */
+  section(name: string): ConfigReader {
+    const value = this.#read(name, undefined);
+    if (typeof value !== 'object' || Array.isArray(value)) return this.#refuse(name, value, 'the config of a part');
+    return new ConfigReader(value as JsonObject, `${this.#section}${name}.`);
+  }
+
+  /** A field's name as errors have it. */
+  path(name: string): string {
+    return this.#section + name;
   }
 
   /** A whole number of at least `least`. */
@@ -20,6 +32,12 @@ export class ConfigReader {
       return this.#refuse(name, value, `a whole number of at least ${least}`);
     }
     return value;
+  }
+
+  tokenId(name: string, vocabSize: number, fallback: number): number {
+    const id = this.integer(name, { fallback });
+    if (id < vocabSize) return id;
+    return fail('config.json', `${this.path(name)} ${id} lies outside the vocabulary of ${vocabSize} tokens.`);
   }
 
   optionalInteger(name: string): number | undefined {
@@ -54,11 +72,11 @@ export class ConfigReader {
   #read(name: string, fallback: unknown): unknown {
     const value = this.#json[name] ?? fallback;
     if (value === undefined)
-      fail('config.json', `"${this.#section}${name}" is missing. Add it, or load a complete checkpoint.`);
+      fail('config.json', `"${this.path(name)}" is missing. Add it, or load a complete checkpoint.`);
     return value;
   }
 
   #refuse(name: string, value: unknown, expected: string): never {
-    return fail('config.json', `"${this.#section}${name}" is ${JSON.stringify(value)}; it must be ${expected}.`);
+    return fail('config.json', `"${this.path(name)}" is ${JSON.stringify(value)}; it must be ${expected}.`);
   }
 }

@@ -2,6 +2,7 @@ import { fail } from '../errors.js';
 import type { DecoderInput, EncoderInput, ModelPart, Seq2SeqArchitecture } from './architecture.js';
 import {
   type BertConfig,
+  type BertFamily,
   bertEncoder,
   bertPositions,
   bertSpecs,
@@ -16,8 +17,7 @@ import { bert, encoders } from './encoders.js';
 
 /** An encoder of the BERT family and a BERT that decodes (Rothe et al. 2020): Transformers' `EncoderDecoderModel`. */
 export function encoderDecoder(json: JsonObject, type: string): Seq2SeqArchitecture {
-  const { encoder, decoder, projects } = readConfig(json);
-  const padTokenId = new ConfigReader(json).integer('pad_token_id', { fallback: decoder.padTokenId });
+  const { encoder, decoder, padTokenId, projects } = readConfig(json);
   const sourcePositions = bertPositions(encoder);
   return {
     type,
@@ -64,32 +64,24 @@ function parts({ family }: BertConfig): ModelPart[] {
 }
 
 function readConfig(json: JsonObject) {
-  const whole = new ConfigReader(json);
-  if (whole.boolean('tie_encoder_decoder', false)) {
+  const config = new ConfigReader(json);
+  if (config.boolean('tie_encoder_decoder', false)) {
     fail(
       'config.json',
       'tie_encoder_decoder is true, which is not supported. Load a model whose sides have weights of their own.',
     );
   }
-  const section = (side: 'encoder' | 'decoder', families: Readonly<Record<string, typeof bert>>) => {
-    const part = json[side];
-    if (typeof part !== 'object' || part === null) {
-      return fail('config.json', `"${side}" is missing. Add the config of the ${side}, or load a complete checkpoint.`);
-    }
-    const { model_type } = part as JsonObject;
-    const family = Object.hasOwn(families, String(model_type)) ? families[String(model_type)] : undefined;
-    return family
-      ? readBertConfig(part as JsonObject, family, side)
-      : fail(
-          'config.json',
-          `${side}.model_type "${model_type}" is not supported; supported are: ${Object.keys(families).join(', ')}.`,
-        );
+  const side = (name: 'encoder' | 'decoder', families: Readonly<Record<string, BertFamily>>) => {
+    const section = config.section(name);
+    const type = section.string('model_type');
+    const family = Object.hasOwn(families, type) ? families[type] : undefined;
+    if (family) return readBertConfig(section, family);
+    const known = Object.keys(families).join(', ');
+    return fail('config.json', `${name}.model_type "${type}" is not supported; supported are: ${known}.`);
   };
-  const encoder = section('encoder', encoders);
-  const decoder = section('decoder', { bert });
-  const crossSize = new ConfigReader(json.decoder as JsonObject, 'decoder.').optionalInteger(
-    'cross_attention_hidden_size',
-  );
+  const encoder = side('encoder', encoders);
+  const decoder = side('decoder', { bert });
+  const crossSize = config.section('decoder').optionalInteger('cross_attention_hidden_size');
   // Transformers' BERT has no keys and values of another width than its own.
   if (crossSize !== undefined && (crossSize !== encoder.size || crossSize !== decoder.size)) {
     fail(
@@ -98,7 +90,8 @@ function readConfig(json: JsonObject) {
         'all must be the same. Remove it for a projection between them.',
     );
   }
-  return { encoder, decoder, projects: encoder.size !== decoder.size };
+  const padTokenId = config.tokenId('pad_token_id', decoder.vocabSize, decoder.padTokenId);
+  return { encoder, decoder, padTokenId, projects: encoder.size !== decoder.size };
 }
 
 function parameters(encoder: BertConfig, decoder: BertConfig, projects: boolean): ParameterSpec[] {
