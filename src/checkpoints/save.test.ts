@@ -324,6 +324,21 @@ describe('a disk that fails', () => {
     await saveCheckpoint(directory, halvesContent(1));
   });
 
+  test('a file of an earlier model that cannot be removed: the new one is there', async () => {
+    const directory = freshPlace();
+    await saveCheckpoint(directory, content(1));
+    fs.writeFileSync(path.join(directory, 'tokenizer.json'), 'old');
+    const { rm } = fs.promises;
+    fs.promises.rm = async () => {
+      throw Object.assign(new Error('EPERM'), { code: 'EPERM' });
+    };
+    await expect(saveCheckpoint(directory, content(2))).rejects.toThrow(
+      /^checkpoint: .*tokenizer\.json cannot be removed: the operation is not permitted\. What was to be saved is there; remove/,
+    );
+    fs.promises.rm = rm;
+    expect(versions(directory)).toEqual(all(2));
+  });
+
   test('read-only while a new directory is written', async () => {
     const directory = path.join(freshPlace(), 'new');
     failAtWrite(3, 'EROFS');

@@ -132,10 +132,6 @@ async function replaceFiles(
       renameSync(aside, place);
     }
     for (const folder of [...written, directory]) await flushDirectory(folder);
-    for (const name of stale) {
-      writing = path.join(directory, name);
-      await fs.rm(writing, { force: true });
-    }
   } catch (error) {
     for (const { aside } of renames) await remove(aside);
     for (const folder of made) await removeEmpty(folder);
@@ -144,7 +140,23 @@ async function replaceFiles(
     for (const { aside } of renames) active.delete(aside);
     for (const file of replaced) await file.close();
   }
+  const old = stale.map((name) => path.join(directory, name));
+  for (const place of old) await removeStale(area, place);
+  for (const folder of new Set(old.map((place) => path.dirname(place)))) await flushDirectory(folder);
   for (const folder of folders) await removeEmpty(path.join(directory, folder));
+}
+
+async function removeStale(area: string, place: string): Promise<void> {
+  try {
+    await fs.rm(place, { force: true });
+  } catch (error) {
+    fail(
+      area,
+      `${place} cannot be removed: ${describeSystemError(error)}. What was to be saved is there; remove this file, which readers ` +
+        'could take for a part of it.',
+      error,
+    );
+  }
 }
 
 /** True if it was not there. */
