@@ -4,6 +4,7 @@ import { fail } from '../errors.js';
 import {
   describeNetworkError,
   isConfigurationError,
+  NotAHub,
   networkErrorCode,
   Refused,
   reasonOf,
@@ -47,9 +48,15 @@ export const ATTEMPTS = 7;
 export class HubClient {
   readonly #settings: HubSettings;
   readonly #dispatchers = new Map<string, Dispatcher>();
+  #hasAnswered = false;
 
   constructor(settings: HubSettings) {
     this.#settings = settings;
+  }
+
+  /** Whether any answer came, be it that the server is in trouble: there is a network, and patience may help. */
+  get hasAnswered(): boolean {
+    return this.#hasAnswered;
   }
 
   /** The head alone. An answer that redirects to another host is itself the answer, since it describes the file. */
@@ -93,7 +100,7 @@ export class HubClient {
       if (!URL.canParse(location, url.href)) break;
       url = new URL(location, url);
     }
-    throw new Unreachable(`${showUrl(start)} redirects without end`);
+    throw new NotAHub(`${showUrl(start)} redirects without end`);
   }
 
   async #send(method: Method, url: URL, timeout: number, range: string | undefined): Promise<OpenAnswer> {
@@ -114,6 +121,7 @@ export class HubClient {
           ...(token !== undefined && url.origin === endpoint.origin && { authorization: `Bearer ${token}` }),
         },
       });
+      this.#hasAnswered = true;
       body.on('error', () => {});
       return {
         status: statusCode,
@@ -190,7 +198,8 @@ function proxyAgent(proxy: URL, connect: { timeout: number }): Dispatcher {
 }
 
 export interface Retries {
-  readonly attempts?: number;
+  /** Asked after each attempt. */
+  readonly attempts?: () => number;
   readonly signal?: AbortSignal | undefined;
   readonly warn?: ((message: string) => void) | undefined;
   /** Whether the last attempt got further, so that patience starts anew. */
@@ -199,7 +208,7 @@ export interface Retries {
 
 /** Repeats what failed for want of an answer, after longer and longer waits or the one the server asks for. */
 export async function withRetries<T>(work: () => Promise<T>, retries: Retries): Promise<T> {
-  const { attempts = ATTEMPTS, signal, warn, progressed } = retries;
+  const { attempts = () => ATTEMPTS, signal, warn, progressed } = retries;
   for (let attempt = 1; ; attempt++) {
     try {
       return await work();
@@ -207,7 +216,7 @@ export async function withRetries<T>(work: () => Promise<T>, retries: Retries): 
       if (!(error instanceof Unreachable)) throw error;
       if (progressed?.()) attempt = 1;
       const { retryAfter = 0 } = error;
-      if (attempt >= attempts || retryAfter > MOST_PATIENCE_SECONDS) throw error;
+      if (attempt >= attempts() || retryAfter > MOST_PATIENCE_SECONDS) throw error;
       const wait = retryAfter * 1000 || Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (attempt - 1));
       if (wait >= LONGEST_WAIT_MS) warn?.(`${error.message}; the next attempt is in ${wait / 1000} s.`);
       await sleep(wait, undefined, { signal }).catch(() => signal?.throwIfAborted());

@@ -10,7 +10,7 @@ import type { HubSettings } from './settings.js';
 
 /** Files from this size on get a bar. */
 const BAR_BYTES = 1_000_000;
-/** Where there is another way, a server that does not answer is not waited for long. */
+/** Without a network, or where there is another way, a server that does not answer is not waited for long. */
 const HURRIED_ATTEMPTS = 2;
 
 /** A repository on the hub at one revision. Each file is asked for at most once, and none that the cache knows about. */
@@ -19,7 +19,7 @@ export class RemoteRepository implements FileSource {
   readonly #cache: RepositoryCache;
   readonly #client: HubClient;
   readonly #settings: HubSettings;
-  readonly #attempts: number;
+  readonly #isReplaceable: boolean;
   readonly #heads = new Map<string, Promise<RemoteFile | undefined>>();
   #listed: ReadonlySet<string> | undefined;
   #commit: string | undefined;
@@ -30,7 +30,7 @@ export class RemoteRepository implements FileSource {
     this.#cache = cache;
     this.#client = client;
     this.#settings = settings;
-    this.#attempts = isReplaceable ? HURRIED_ATTEMPTS : ATTEMPTS;
+    this.#isReplaceable = isReplaceable;
   }
 
   /** The commit that all files are of, once an answer has told it. */
@@ -50,7 +50,7 @@ export class RemoteRepository implements FileSource {
     try {
       const url = this.#url(`api/models/${this.#id}/revision/${encodeURIComponent(revision)}`);
       listing = await withRetries(() => this.#client.json(url), {
-        attempts: HURRIED_ATTEMPTS,
+        attempts: () => HURRIED_ATTEMPTS,
         signal: this.#settings.signal,
       });
     } catch (error) {
@@ -166,7 +166,8 @@ export class RemoteRepository implements FileSource {
 
   #patiently<T>(work: () => Promise<T>): Promise<T> {
     const { signal, warn } = this.#settings;
-    return withRetries(work, { attempts: this.#attempts, signal, warn });
+    const attempts = () => (this.#isReplaceable || !this.#client.hasAnswered ? HURRIED_ATTEMPTS : ATTEMPTS);
+    return withRetries(work, { attempts, signal, warn });
   }
 
   #url(place: string): URL {
