@@ -170,10 +170,12 @@ def load(folder):
 # --- texts ------------------------------------------------------------------------------------------------------------
 
 
-def prediction_answers(model, tokenizer, rng):
+def prediction_answers(model, tokenizer, rng, target_tokenizer=None):
+    speller = target_tokenizer or tokenizer
+
     def text_of(answer):
-        texts = tokenizer.batch_decode(answer["sequences"], skip_special_tokens=True)
-        tidied = tokenizer.batch_decode(
+        texts = speller.batch_decode(answer["sequences"], skip_special_tokens=True)
+        tidied = speller.batch_decode(
             answer["sequences"], skip_special_tokens=True, clean_up_tokenization_spaces=True
         )
         if texts != tidied or not all(text.isprintable() and "\ufffd" not in text for text in texts):

@@ -100,10 +100,12 @@ export function testAgainstReference(directory: string, model: LoadedFixture): v
   const { array } = reference;
   const { architecture, weights } = model;
   const pool = new KernelPool(1);
+  const programs = new GenerationPrograms(architecture, weights, 2);
   const examples = examplesOf(expected.batch.sources, expected.batch.targets);
 
   afterAll(async () => {
     reference.close();
+    programs.dispose();
     await pool.dispose();
   });
 
@@ -148,14 +150,12 @@ export function testAgainstReference(directory: string, model: LoadedFixture): v
       ['as one batch', 6, sources.map((_, i) => i)],
       ['in a batch of 64', 64, expected.generation.batch64],
     ])('%s', async (_, batchSize, items) => {
-      const programs = new GenerationPrograms(architecture, weights, 2);
       const found = await generate(
         programs,
         items.map((item) => sources[item]!),
         options,
         { batchSize },
       );
-      programs.dispose();
       for (const [i, item] of items.entries()) {
         const answer = setting.answers[item]!;
         expect(found[i]!.map(({ ids }) => [...ids])).toEqual(answer.sequences);
