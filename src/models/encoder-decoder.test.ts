@@ -116,6 +116,9 @@ it('teaches what stands behind each token of a target', () => {
     [2, 9, 8],
     [9, 8, 3],
   ]);
+  expect(() => architecture().teach(Int32Array.of(2))).toThrow(
+    'a target has 1 tokens; it needs a first and a last one.',
+  );
 });
 
 describe('positions', () => {

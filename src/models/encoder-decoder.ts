@@ -14,6 +14,7 @@ import { bertCrossAttention, bertDecoder, bertDecoderSpecs, bertHead } from './b
 import type { Builder, ParameterSpec } from './builder.js';
 import { ConfigReader, type JsonObject } from './config.js';
 import { bert, encoders } from './encoders.js';
+import { behindItself } from './targets.js';
 
 /** An encoder of the BERT family and a BERT that decodes (Rothe et al. 2020): Transformers' `EncoderDecoderModel`. */
 export function encoderDecoder(json: JsonObject, type: string): Seq2SeqArchitecture {
@@ -33,8 +34,7 @@ export function encoderDecoder(json: JsonObject, type: string): Seq2SeqArchitect
     maxSourceLength: encoder.maxLength,
     maxTargetLength: decoder.maxLength,
     padTokenId,
-    // A target is `[CLS] … [SEP]`: the decoder reads all but the end and answers all but the start.
-    teach: (target) => ({ decoderInput: target.subarray(0, -1), labels: target.subarray(1) }),
+    teach: behindItself,
     ...(sourcePositions && { sourcePositions }),
     generationDefaults: { pad_token_id: padTokenId },
     parameters: parameters(encoder, decoder, projects),
