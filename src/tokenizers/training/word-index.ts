@@ -1,0 +1,31 @@
+import { type Counts, compareCodePoints, countCharacters } from './counts.js';
+import type { IndexedWords } from './suffixes.js';
+
+/** Share of a text's characters that must be pieces; SentencePiece's default. */
+const CHARACTER_COVERAGE = 0.9995;
+/** Never pieces: what the format ends strings with, and two characters that SentencePiece uses itself. */
+const RESERVED = new Set(['\0', '\t', '\u2585']);
+
+/** Words as ids of characters, and the characters by id, most frequent first; id 0 stands for all that are too rare. */
+export function indexWords(counts: Counts): { words: IndexedWords; characters: string[] } {
+  const frequent = [...countCharacters(counts)].sort(([a, n], [b, m]) => m - n || compareCodePoints(a, b));
+  const total = frequent.reduce((sum, [, count]) => sum + count, 0);
+  const characters = [''];
+  let covered = 0;
+  for (const [character, count] of frequent) {
+    if (covered / total >= CHARACTER_COVERAGE) break;
+    covered += count;
+    if (!RESERVED.has(character)) characters.push(character);
+  }
+
+  const ids = new Map(characters.map((character, id) => [character, id]));
+  // Sorted, so that the order of the texts makes no difference.
+  const sorted = [...counts].sort(([a, n], [b, m]) => m - n || compareCodePoints(a, b));
+  const lengths = sorted.map(([word]) => [...word].length);
+  const starts = new Int32Array(sorted.length + 1);
+  for (const [i, length] of lengths.entries()) starts[i + 1] = starts[i]! + length;
+  const text = new Int32Array(starts[sorted.length]!);
+  let at = 0;
+  for (const [word] of sorted) for (const character of word) text[at++] = ids.get(character) ?? 0;
+  return { words: { text, starts, counts: Float64Array.from(sorted, ([, count]) => count) }, characters };
+}
