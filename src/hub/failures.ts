@@ -78,8 +78,7 @@ const meanings: Readonly<Record<string, string>> = {
 /** What a failed exchange means, in words that fit behind a colon. */
 export function describeNetworkError(error: unknown): string {
   const code = networkErrorCode(error);
-  if (code === undefined) return error instanceof Error ? error.message : String(error);
-  return meanings[code] ?? code;
+  return (code && meanings[code]) || (error instanceof Error && error.message) || code || String(error);
 }
 
 export function networkErrorCode(error: unknown): string | undefined {

@@ -1,43 +1,16 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type HubOptions, type HubProgress, resolveModel } from '../../src/hub/index.js';
-import { temporaryFolder } from '../support.js';
-import { COMMIT, type Fault, gitSha1, HubServer, sha256, tinyRepository } from './server.js';
+import { describe, expect, it, vi } from 'vitest';
+import type { HubProgress } from '../../src/hub/index.js';
+import { COMMIT, gitSha1, sha256, tinyRepository } from './server.js';
+import { hubForEachTest, ID } from './setup.js';
 
-const ID = 'org/tiny';
 const WEIGHTS = Buffer.from(tinyRepository().files['model.safetensors']!);
-const folder = temporaryFolder();
-let server: HubServer;
-let cacheDir: string;
-let count = 0;
-
-beforeAll(async () => {
-  server = await HubServer.start();
-});
-afterAll(() => server.stop());
-beforeEach(() => {
-  cacheDir = path.join(folder, `cache-${++count}`);
-  server.repositories.clear();
-  server.repositories.set(ID, tinyRepository());
-  server.renamed.clear();
-  server.seen.length = 0;
-  server.faults = [];
-  server.hasListing = true;
-  server.onRequest = () => {};
-  for (const name of ['HF_TOKEN', 'HF_HUB_OFFLINE', 'TRANSFORMERS_OFFLINE', 'HF_ENDPOINT']) vi.stubEnv(name, '');
-  for (const name of ['http_proxy', 'HTTP_PROXY', 'all_proxy', 'ALL_PROXY']) vi.stubEnv(name, '');
-  vi.stubEnv('HF_HOME', path.join(folder, 'home'));
-});
-afterEach(() => vi.unstubAllEnvs());
-
-const fetchModel = (options: HubOptions = {}, id = ID) =>
-  resolveModel(id, { cacheDir, endpoint: server.url, silent: true, ...options });
-const repository = (...parts: string[]) => path.join(cacheDir, 'models--org--tiny', ...parts);
-const fault = (on: RegExp, what: Partial<Fault>) => server.faults.push({ on, times: 1, ...what });
+const hub = hubForEachTest();
+const { fetchModel, repository, fault } = hub;
 const blob = (content: Buffer) => repository('blobs', sha256(content));
 const ranges = () =>
-  server.seen.filter(({ host, method }) => host === 'cdn' && method === 'GET').map(({ range }) => range);
+  hub.server.seen.filter(({ host, method }) => host === 'cdn' && method === 'GET').map(({ range }) => range);
 
 describe('a download', () => {
   it('lays the files that are needed out as Python does', async () => {
@@ -56,38 +29,38 @@ describe('a download', () => {
     const config = Buffer.from('{"model_type": "bart"}');
     expect(fs.readlinkSync(path.join(place, 'config.json'))).toBe(`../../blobs/${gitSha1(config)}`);
     expect(fs.readFileSync(repository('refs', 'main'), 'utf8')).toBe(COMMIT);
-    expect(fs.readdirSync(path.join(cacheDir, '.locks', 'models--org--tiny'))).toContain(`${sha256(WEIGHTS)}.lock`);
+    expect(fs.readdirSync(path.join(hub.cacheDir, '.locks', 'models--org--tiny'))).toContain(`${sha256(WEIGHTS)}.lock`);
     expect(fs.existsSync(repository('.no_exist', COMMIT, 'added_tokens.json'))).toBe(true);
     expect(fs.readdirSync(repository('blobs'))).toHaveLength(6);
   });
 
   it('is not done again: one request tells that nothing has changed, none does where a commit is named', async () => {
     await fetchModel();
-    server.seen.length = 0;
+    hub.server.seen.length = 0;
     await fetchModel();
-    expect(server.seen).toHaveLength(1);
+    expect(hub.server.seen).toHaveLength(1);
     await fetchModel({ revision: COMMIT });
     await fetchModel({ localFilesOnly: true });
-    expect(server.seen).toHaveLength(1);
+    expect(hub.server.seen).toHaveLength(1);
   });
 
   it('does without a listing, and asks for what is not there only once', async () => {
-    server.hasListing = false;
+    hub.server.hasListing = false;
     await fetchModel();
-    expect(server.asked('GET').filter((each) => each.includes('cdn'))).toHaveLength(1);
-    server.seen.length = 0;
+    expect(hub.server.asked('GET').filter((each) => each.includes('cdn'))).toHaveLength(1);
+    hub.server.seen.length = 0;
     await fetchModel();
-    expect(server.asked()).toEqual([`GET hub /api/models/${ID}/revision/main`, 'HEAD hub config.json']);
+    expect(hub.server.asked()).toEqual([`GET hub /api/models/${ID}/revision/main`, 'HEAD hub config.json']);
   });
 
   it('takes what is new of a branch that moved, and keeps the blobs it has', async () => {
     await fetchModel();
     const commit = 'f'.repeat(40);
     const files = { ...tinyRepository().files, 'config.json': '{"model_type": "bart", "changed": true}' };
-    server.repositories.set(ID, { ...tinyRepository(), commit, files });
-    server.seen.length = 0;
+    hub.server.repositories.set(ID, { ...tinyRepository(), commit, files });
+    hub.server.seen.length = 0;
     expect(await fetchModel()).toBe(repository('snapshots', commit));
-    expect(server.asked('GET')).toEqual([`GET hub /api/models/${ID}/revision/main`, 'GET hub config.json']);
+    expect(hub.server.asked('GET')).toEqual([`GET hub /api/models/${ID}/revision/main`, 'GET hub config.json']);
     expect(fs.readFileSync(repository('refs', 'main'), 'utf8')).toBe(commit);
   });
 
@@ -95,7 +68,7 @@ describe('a download', () => {
     const commit = 'e'.repeat(40);
     const moved = { ...tinyRepository(), commit };
     // The listing is of the old commit, the files are of the new one.
-    server.onRequest = ({ method }) => method === 'HEAD' && server.repositories.set(ID, moved);
+    hub.server.onRequest = ({ method }) => method === 'HEAD' && hub.server.repositories.set(ID, moved);
     const place = await fetchModel();
     expect(path.basename(place)).toBe(commit);
     expect(fs.readdirSync(place)).toHaveLength(6);
@@ -103,9 +76,9 @@ describe('a download', () => {
   });
 
   it('follows a renamed repository', async () => {
-    server.renamed.set('org/old', ID);
+    hub.server.renamed.set('org/old', ID);
     const place = await fetchModel({}, 'org/old');
-    expect(place).toBe(path.join(cacheDir, 'models--org--old', 'snapshots', COMMIT));
+    expect(place).toBe(path.join(hub.cacheDir, 'models--org--old', 'snapshots', COMMIT));
     expect(fs.readdirSync(place)).toHaveLength(6);
   });
 
@@ -133,10 +106,10 @@ describe('a download', () => {
     };
     const found: Record<string, string[]> = {};
     for (const hasListing of [true, false]) {
-      server.hasListing = hasListing;
-      cacheDir += hasListing;
+      hub.server.hasListing = hasListing;
+      fs.rmSync(hub.cacheDir, { recursive: true, force: true });
       for (const [name, each] of Object.entries(cases)) {
-        server.repositories.set(`org/${name}`, { commit: COMMIT, files: each });
+        hub.server.repositories.set(`org/${name}`, { commit: COMMIT, files: each });
         const place = await fetchModel({}, `org/${name}`);
         const names = fs.readdirSync(place, { recursive: true, encoding: 'utf8' }).sort();
         expect(found[name] ?? names).toEqual(names);
@@ -163,7 +136,7 @@ describe('a download', () => {
   it('refuses names that lead out of the cache', async () => {
     const index = JSON.stringify({ weight_map: { a: '../../../../escaped' } });
     const files = { 'config.json': '{}', 'model.safetensors.index.json': index, '../../../../escaped': 'x' };
-    server.repositories.set(ID, { commit: COMMIT, files });
+    hub.server.repositories.set(ID, { commit: COMMIT, files });
     await expect(fetchModel()).rejects.toThrow('does not say which files hold the weights');
     await expect(fetchModel({ revision: '../main' })).rejects.toThrow('"../main" is no revision');
   });
@@ -181,10 +154,10 @@ describe('a download', () => {
   it('is done again when it is forced', async () => {
     await fetchModel();
     fs.writeFileSync(blob(WEIGHTS), 'spoiled');
-    server.seen.length = 0;
+    hub.server.seen.length = 0;
     await fetchModel({ forceDownload: true });
     expect(fs.readFileSync(blob(WEIGHTS))).toEqual(WEIGHTS);
-    expect(server.asked('GET')).toHaveLength(7);
+    expect(hub.server.asked('GET')).toHaveLength(7);
   });
 
   it('ends when it is told to, and leaves what is to be gone on with', async () => {
@@ -221,7 +194,7 @@ describe('a server that misbehaves', () => {
     fs.writeFileSync(aside, WEIGHTS.subarray(0, 50_000));
     await fetchModel();
     expect(ranges()).toEqual(['bytes=50000-']);
-    fs.rmSync(cacheDir, { recursive: true });
+    fs.rmSync(hub.cacheDir, { recursive: true });
     fs.mkdirSync(path.dirname(aside), { recursive: true });
     fs.writeFileSync(aside, WEIGHTS.subarray(0, 50_000));
     await fetchModel({ resumeDownload: false });
@@ -253,7 +226,7 @@ describe('a server that misbehaves', () => {
       /hub: 127.0.0.1:\d+ reports 503, trouble of its own\. org\/tiny at main is not in/,
     );
     fault(/./, { status: 503, times: 1000, headers: { 'retry-after': '86400' } });
-    server.faults.shift();
+    hub.server.faults.shift();
     await expect(fetchModel()).rejects.toThrow('503');
   });
 
@@ -261,7 +234,7 @@ describe('a server that misbehaves', () => {
     fault(/GET cdn/, { body: Buffer.alloc(WEIGHTS.length, 'wrong'), times: 2 });
     await expect(fetchModel()).rejects.toThrow(/does not have the checksum [0-9a-f]{64}.*deleted/);
     expect(fs.readdirSync(repository('blobs')).filter((name) => name.startsWith(sha256(WEIGHTS)))).toEqual([]);
-    fs.rmSync(cacheDir, { recursive: true });
+    fs.rmSync(hub.cacheDir, { recursive: true });
     fault(/GET hub .*vocab.json/, { body: Buffer.from('{"<s>": 1}'), times: 2 });
     await expect(fetchModel()).rejects.toThrow(/vocab.json sends what does not have the checksum/);
     // Once may have been the way.
@@ -312,7 +285,7 @@ describe('a server that misbehaves', () => {
 describe('without the network', () => {
   it.each(['HF_HUB_OFFLINE', 'TRANSFORMERS_OFFLINE'])('%s: the cache, and nothing else', async (name) => {
     const place = await fetchModel();
-    server.seen.length = 0;
+    hub.server.seen.length = 0;
     vi.stubEnv(name, '1');
     expect(await fetchModel()).toBe(place);
     await expect(fetchModel({}, 'org/tinny')).rejects.toThrow(
@@ -323,7 +296,7 @@ describe('without the network', () => {
     await expect(fetchModel({ forceDownload: true })).rejects.toThrow(
       `forceDownload asks for a download, but ${name} is set`,
     );
-    expect(server.seen).toEqual([]);
+    expect(hub.server.seen).toEqual([]);
     fs.rmSync(path.join(place, 'model.safetensors'));
     await expect(fetchModel()).rejects.toThrow('is not in');
   });

@@ -78,6 +78,15 @@ export class HubServer {
     return addressOf(this.#cdn);
   }
 
+  reset(): void {
+    this.repositories.clear();
+    this.renamed.clear();
+    this.seen.length = 0;
+    this.faults = [];
+    this.hasListing = true;
+    this.onRequest = () => {};
+  }
+
   async stop(): Promise<void> {
     for (const each of [this.#hub, this.#cdn]) {
       each.closeAllConnections();
