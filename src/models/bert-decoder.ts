@@ -1,18 +1,9 @@
 import { fail } from '../errors.js';
 import type { Value } from '../graph/index.js';
 import type { DecoderInput } from './architecture.js';
-import {
-  type AttentionNames,
-  attentionSpecs,
-  attentionSublayer,
-  type BertConfig,
-  bertSpecs,
-  embed,
-  feedForwardSublayer,
-  linearSpecs,
-  normSpecs,
-  prefixed,
-} from './bert.js';
+import { attentionSublayer, embed, feedForwardSublayer } from './bert.js';
+import type { AttentionNames, BertConfig } from './bert-config.js';
+import { attentionSpecs, bertSpecs, linearSpecs, normSpecs, prefixed } from './bert-parameters.js';
 import type { Builder, ParameterSpec } from './builder.js';
 
 const crossNames: AttentionNames = {

@@ -1,16 +1,9 @@
 import { fail } from '../errors.js';
 import type { DecoderInput, EncoderInput, ModelPart, Seq2SeqArchitecture } from './architecture.js';
-import {
-  type BertConfig,
-  type BertFamily,
-  bertEncoder,
-  bertPositions,
-  bertSpecs,
-  linearSpecs,
-  prefixed,
-  readBertConfig,
-} from './bert.js';
+import { bertEncoder } from './bert.js';
+import { type BertConfig, type BertFamily, bertPositions, readBertConfig } from './bert-config.js';
 import { bertCrossAttention, bertDecoder, bertDecoderSpecs, bertHead } from './bert-decoder.js';
+import { bertSpecs, linearSpecs, prefixed } from './bert-parameters.js';
 import type { Builder, ParameterSpec } from './builder.js';
 import { ConfigReader, type JsonObject } from './config.js';
 import { bert, encoders } from './encoders.js';

@@ -1,4 +1,4 @@
-import type { BertFamily } from './bert.js';
+import type { BertFamily } from './bert-config.js';
 
 /** BERT (Devlin et al. 2019). */
 export const bert: BertFamily = {
