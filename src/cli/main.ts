@@ -7,6 +7,7 @@ import { doctorCommand } from './doctor.js';
 import { evalCommand } from './eval.js';
 import { describeFailure, exitCodeOf, exitCodes, UsageError } from './failure.js';
 import { predictCommand } from './predict.js';
+import { tokenizerCommand } from './tokenizer.js';
 import { trainCommand } from './train.js';
 
 const program = new Command('seq2seq')
@@ -18,10 +19,9 @@ const program = new Command('seq2seq')
     '\nResults go to stdout, progress and messages to stderr. Exit code: 0 all done, 1 failed, 2 bad usage.',
   );
 
-for (const command of [trainCommand(), evalCommand(), predictCommand(), doctorCommand(), optionsCommand()]) {
-  program.addCommand(command);
-}
-for (const command of [program, ...program.commands]) {
+const commands = [trainCommand, evalCommand, predictCommand, tokenizerCommand, doctorCommand, optionsCommand];
+for (const command of commands) program.addCommand(command());
+for (const command of [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)]) {
   command
     .showSuggestionAfterError(false)
     .configureOutput({ outputError: () => {} })
@@ -46,11 +46,16 @@ function withSuggestion(error: CommanderError, command: Command): Error {
   const unknown = /'([^']+)'/.exec(message)?.[1] ?? '';
   const candidates: Partial<Record<string, string[]>> = {
     'commander.unknownOption': command.options.map((option) => option.long ?? ''),
-    'commander.unknownCommand': program.commands.map((known) => known.name()),
+    'commander.unknownCommand': command.commands.map((known) => known.name()),
   };
   const close = nearest(unknown, candidates[error.code] ?? []);
-  const help = ['seq2seq', ...(command === program ? [] : [command.name()]), '--help'].join(' ');
+  const help = `${pathOf(command)} --help`;
   return new UsageError(command.name(), `${message} ${close ? `Did you mean ${close}?` : `See ${help}.`}`);
+}
+
+/** The words that call a command: `seq2seq tokenizer train`. */
+function pathOf(command: Command): string {
+  return command.parent ? `${pathOf(command.parent)} ${command.name()}` : command.name();
 }
 
 function packageVersion(): string {

@@ -3,3 +3,10 @@ export { type ByteLevelBpeOptions, bartVocabulary, createByteLevelBpe } from './
 export type { Merge } from './byte-pair-encoder.js';
 export { loadTokenizer } from './load.js';
 export type { DecodeOptions, EncodeOptions, SpecialTokenIds, Tokenizer } from './tokenizer.js';
+export {
+  type Texts,
+  type TokenizerTrainingOptions,
+  type TokenizerType,
+  trainableTypes,
+  trainTokenizer,
+} from './training/index.js';

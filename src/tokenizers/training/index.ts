@@ -1,0 +1,2 @@
+export { type Texts, type TokenizerTrainingOptions, type TokenizerType, trainableTypes } from './options.js';
+export { trainTokenizer } from './train.js';
