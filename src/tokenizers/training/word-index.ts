@@ -3,8 +3,8 @@ import type { IndexedWords } from './suffixes.js';
 
 /** Share of a text's characters that must be pieces; SentencePiece's default. */
 const CHARACTER_COVERAGE = 0.9995;
-/** Never pieces: what the format ends strings with, and two characters that SentencePiece uses itself. */
-const RESERVED = new Set(['\0', '\t', '\u2585']);
+/** Never pieces: what the format ends strings with, and what SentencePiece marks rare characters with. */
+const RESERVED = new Set(['\0', '\u2585']);
 
 /** Words as ids of characters, and the characters by id, most frequent first; id 0 stands for all that are too rare. */
 export function indexWords(counts: Counts): { words: IndexedWords; characters: string[] } {
