@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { fail, nearest } from '../errors.js';
@@ -57,8 +57,9 @@ export class RepositoryCache {
     return existsSync(this.file(commit, file));
   }
 
-  hasBlob(etag: string): boolean {
-    return existsSync(this.blob(etag));
+  /** Whether a content is there; of another length it was spoiled by a crash of the machine. */
+  hasBlob(etag: string, size: number): boolean {
+    return statSync(this.blob(etag), { throwIfNoEntry: false })?.size === size;
   }
 
   isKnownAbsent(commit: string, file: string): boolean {

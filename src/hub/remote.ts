@@ -104,7 +104,7 @@ export class RemoteRepository implements FileSource {
     const onWait = () => warn(`waiting for another process that downloads ${name}.`);
     try {
       await withLock(this.#cache.lock(etag), { signal, onWait }, async () => {
-        const isNew = forceDownload || !this.#cache.hasBlob(etag);
+        const isNew = forceDownload || !this.#cache.hasBlob(etag, file.size);
         if (isNew) await this.#downloadTo(blob, file);
         await this.#cache.link(commit, name, etag, isNew);
       });

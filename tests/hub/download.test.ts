@@ -141,6 +141,17 @@ describe('a download', () => {
     await expect(fetchModel({ revision: '../main' })).rejects.toThrow('"../main" is no revision');
   });
 
+  it('knows etags of other forms, and checks those that are checksums', async () => {
+    const etags = { 'config.json': `W/"${gitSha1(Buffer.from('{"model_type": "bart"}'))}"`, 'vocab.json': '"1f-2"' };
+    for (const [name, etag] of Object.entries(etags)) {
+      const headers = { etag, 'x-repo-commit': COMMIT, 'content-length': `${tinyRepository().files[name]!.length}` };
+      fault(new RegExp(`HEAD hub .*/${name}`), { status: 200, headers });
+    }
+    const place = await fetchModel();
+    expect(fs.readlinkSync(path.join(place, 'config.json'))).toMatch(/^\.\.\/\.\.\/blobs\/[0-9a-f]{40}$/);
+    expect(fs.readlinkSync(path.join(place, 'vocab.json'))).toBe('../../blobs/1f-2');
+  });
+
   it('tells its progress', async () => {
     const told: HubProgress[] = [];
     await fetchModel({ onProgress: (progress) => told.push(progress) });
