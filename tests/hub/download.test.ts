@@ -1,4 +1,4 @@
-import fs from 'node:fs';
+import fs, { type StatsFs } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import type { HubProgress } from '../../src/hub/index.js';
@@ -169,6 +169,19 @@ describe('a download', () => {
     await fetchModel({ forceDownload: true });
     expect(fs.readFileSync(blob(WEIGHTS))).toEqual(WEIGHTS);
     expect(hub.server.asked('GET')).toHaveLength(7);
+  });
+
+  it('is not begun where there is no room, or no folder', async () => {
+    const full = { bavail: 10, bsize: 512 } as StatsFs;
+    const statfs = vi.spyOn(fs.promises, 'statfs').mockResolvedValue(full);
+    await expect(fetchModel()).rejects.toThrow(
+      `hub: model.safetensors needs 200000 more bytes in ${repository('blobs')}, where 5120 are free. Make room`,
+    );
+    statfs.mockRestore();
+    expect(hub.server.asked('GET').filter((each) => each.includes('cdn'))).toEqual([]);
+    await expect(fetchModel({ cacheDir: 'package.json' })).rejects.toThrow(
+      /hub: config.json cannot be written in .*: a part of the path is no directory/,
+    );
   });
 
   it('ends when it is told to, and leaves what is to be gone on with', async () => {

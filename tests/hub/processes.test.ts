@@ -19,11 +19,12 @@ afterEach(() => {
   running.clear();
 });
 
-/** Fetches the model in a process of its own. */
-function fetchElsewhere() {
+/** Fetches the model in a process of its own, which can write files of so many kilobytes. */
+function fetchElsewhere(limit = 'unlimited') {
   const script = fileURLToPath(new URL('fetch.mjs', import.meta.url));
   const options = JSON.stringify({ cacheDir: hub.cacheDir, endpoint: hub.server.url });
-  const child = spawn(process.execPath, [script, ID, options], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const command = ['-c', 'ulimit -f "$0" && exec "$@"', limit, process.execPath, script, ID, options];
+  const child = spawn('bash', command, { stdio: ['ignore', 'pipe', 'pipe'] });
   running.add(child);
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (output += text));
@@ -59,6 +60,20 @@ describe('two processes', () => {
     const ranges = hub.server.seen.filter(({ host }) => host === 'cdn').map(({ range }) => range);
     expect(ranges).toEqual([undefined, expect.stringMatching(/^bytes=\d+-$/)]);
   });
+});
+
+it('a disk that takes no more: said, and gone on with once there is room', async () => {
+  const { status, output } = await fetchElsewhere('100').done;
+  expect({ status, output }).toEqual({
+    status: 1,
+    output:
+      `hub: model.safetensors cannot be written in ${repository('blobs')}: the file would be larger than allowed. ` +
+      'Make room, or choose another place with cacheDir or HF_HUB_CACHE.\n',
+  });
+  expect(fs.existsSync(repository('snapshots', tinyRepository().commit, 'model.safetensors'))).toBe(false);
+  await fetchModel();
+  const ranges = hub.server.seen.filter(({ host }) => host === 'cdn').map(({ range }) => range);
+  expect(ranges).toEqual([undefined, 'bytes=102400-']);
 });
 
 describe('a lock', () => {
