@@ -76,7 +76,7 @@ export function resolveSettings(options: HubOptions, environment: Environment = 
     cacheDir: cacheDirectory(options.cacheDir, environment),
     revision,
     endpoint: endpointOf(options.endpoint ?? (environment.HF_ENDPOINT || DEFAULT_ENDPOINT)),
-    token: tokenOf(options.token, environment),
+    token: offline ? undefined : tokenOf(options.token, environment),
     forceDownload,
     resumeDownload: options.resumeDownload ?? true,
     offline,

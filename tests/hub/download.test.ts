@@ -152,6 +152,19 @@ describe('a download', () => {
     expect(fs.readlinkSync(path.join(place, 'vocab.json'))).toBe('../../blobs/1f-2');
   });
 
+  it('puts contents in the place of links where there are none', async () => {
+    const symlink = vi.spyOn(fs.promises, 'symlink').mockRejectedValue(new Error('no links here'));
+    const place = await fetchModel();
+    expect(fs.readdirSync(place, { withFileTypes: true }).map((entry) => entry.isFile())).toEqual(Array(6).fill(true));
+    expect(fs.readdirSync(repository('blobs'))).toEqual([]);
+    expect(await fetchModel({ localFilesOnly: true })).toBe(place);
+    hub.server.seen.length = 0;
+    await fetchModel({ forceDownload: true });
+    expect(hub.server.asked('GET')).toHaveLength(7);
+    expect(fs.readFileSync(path.join(place, 'model.safetensors'))).toEqual(WEIGHTS);
+    symlink.mockRestore();
+  });
+
   it('tells its progress', async () => {
     const told: HubProgress[] = [];
     await fetchModel({ onProgress: (progress) => told.push(progress) });
