@@ -4,7 +4,7 @@ import type { GenerationPrograms } from './programs.js';
 import type { BestTokens, StepDecoder } from './step-decoder.js';
 
 /** Positions by which caches grow. */
-const GROWTH = 32;
+const GROWTH = 8;
 
 /**
  * A model decoding one batch of sources. The self-attention caches hold a slot for every beam of every position; a slot once
