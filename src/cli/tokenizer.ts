@@ -1,12 +1,12 @@
-import { readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { Command, Option } from 'commander';
 import { makeDirectory, writeFileWhole } from '../checkpoints/index.js';
 import { type Row, readLines, readTable } from '../data/index.js';
 import { fail } from '../errors.js';
 import { Progress } from '../progress.js';
-import { type TokenizerType, trainableTypes, trainTokenizer } from '../tokenizers/index.js';
-import { usage } from './failure.js';
+import { resolveTrainingOptions, type TokenizerType, trainableTypes, trainTokenizer } from '../tokenizers/index.js';
+import { asUsage, usage } from './failure.js';
 import { requireReadable } from './input.js';
 import { printResult } from './output.js';
 
@@ -78,20 +78,23 @@ async function train(flags: Flags): Promise<void> {
   if (plain !== undefined && (separate || column !== undefined))
     usage('tokenizer', `${plain} has no columns. Give a table to --${separate ? 'separate' : 'column'}.`);
   for (const file of input) requireReadable(file, 'tokenizer');
-  await requireFree(outputDir, flags.overwriteOutputDir ?? false);
+  if (!flags.overwriteOutputDir) requireFree(outputDir);
 
   const progress = new Progress('Reading', undefined, silent);
   const textsOf = (columns: readonly (keyof Row)[]) => counted(texts(input, columns, encoding), progress);
   const warnings: string[] = [];
-  const tokenizer = await trainTokenizer(textsOf(separate ? ['inputText'] : column ? [COLUMNS[column]!] : BOTH), {
+  const options = {
     type,
     vocabSize: wholeNumber('--vocab-size', vocabSize),
     modelType: flags.modelType,
     minFrequency: flags.minFrequency === undefined ? undefined : wholeNumber('--min-frequency', flags.minFrequency),
     lowercase: flags.lowercase,
-    targetTexts: separate ? textsOf(['targetText']) : undefined,
-    onWarning: (message) => warnings.push(message),
-  });
+    targetTexts: separate ? textsOf([COLUMNS.target_text!]) : undefined,
+    onWarning: (message: string) => void warnings.push(message),
+  };
+  asUsage(() => resolveTrainingOptions(options));
+  const columns = separate ? [COLUMNS.input_text!] : column ? [COLUMNS[column]!] : BOTH;
+  const tokenizer = await trainTokenizer(textsOf(columns), options);
   progress.finish();
   for (const warning of warnings) console.error(warning);
   await save(tokenizer.files(), outputDir);
@@ -123,10 +126,11 @@ function wholeNumber(flag: string, text: string): number {
   return /^\d+$/.test(text) ? Number(text) : usage(flag, `it is ${JSON.stringify(text)}. Give a whole number.`);
 }
 
-async function requireFree(directory: string, overwrite: boolean): Promise<void> {
-  await makeDirectory(directory, 'tokenizer');
+function requireFree(directory: string): void {
+  if (!existsSync(directory)) return;
+  if (!statSync(directory).isDirectory()) fail('tokenizer', `${directory} is a file. Name a directory.`);
   const files = readdirSync(directory);
-  if (files.length === 0 || overwrite) return;
+  if (files.length === 0) return;
   fail(
     'tokenizer',
     `${directory} has ${files.length} files. Name another directory, or allow it with --overwrite-output-dir.`,
@@ -134,6 +138,7 @@ async function requireFree(directory: string, overwrite: boolean): Promise<void>
 }
 
 async function save(files: ReadonlyMap<string, string | Uint8Array>, directory: string): Promise<void> {
+  await makeDirectory(directory, 'tokenizer');
   for (const name of TOKENIZER_FILES) if (!files.has(name)) rmSync(join(directory, name), { force: true });
   for (const [name, content] of files) await writeFileWhole(join(directory, name), content, 'tokenizer');
 }

@@ -4,6 +4,7 @@ export type { Merge } from './byte-pair-encoder.js';
 export { loadTokenizer } from './load.js';
 export type { DecodeOptions, EncodeOptions, SpecialTokenIds, Tokenizer } from './tokenizer.js';
 export {
+  resolveTrainingOptions,
   type Texts,
   type TokenizerTrainingOptions,
   type TokenizerType,
