@@ -37,7 +37,7 @@ export class Refused extends Error {
     /** The hub's own words. */
     readonly words: string | undefined,
   ) {
-    super(`refused: ${status}${words ? ` ${words}` : ''}`);
+    super(`the hub answers ${status}${words ? ` (${words})` : ''}`);
   }
 }
 

@@ -20,6 +20,7 @@ export class RemoteRepository implements FileSource {
   readonly #client: HubClient;
   readonly #settings: HubSettings;
   readonly #isReplaceable: boolean;
+  readonly #fetched = new Set<string>();
   readonly #heads = new Map<string, Promise<RemoteFile | undefined>>();
   #listed: ReadonlySet<string> | undefined;
   #commit: string | undefined;
@@ -59,7 +60,7 @@ export class RemoteRepository implements FileSource {
       throw error;
     }
     const { sha, siblings } = (listing ?? {}) as { sha?: unknown; siblings?: unknown };
-    if (typeof sha !== 'string' || !Array.isArray(siblings) || siblings.length === 0) return;
+    if (typeof sha !== 'string' || !isCommitName(sha) || !Array.isArray(siblings) || siblings.length === 0) return;
     this.#commit = sha;
     this.#listed = new Set(siblings.map((sibling: { rfilename?: unknown } | null) => String(sibling?.rfilename)));
   }
@@ -85,7 +86,8 @@ export class RemoteRepository implements FileSource {
   /** Sees to it that the snapshot has a file. */
   async fetch(file: string): Promise<void> {
     const { forceDownload, endpoint } = this.#settings;
-    if (this.#commit !== undefined && !forceDownload && this.#cache.has(this.#commit, file)) return;
+    const isOld = this.#commit !== undefined && !forceDownload && this.#cache.has(this.#commit, file);
+    if (isOld || this.#fetched.has(file)) return;
     const remote = await this.#known(file);
     try {
       await this.#download(remote);
@@ -95,6 +97,7 @@ export class RemoteRepository implements FileSource {
       this.#heads.delete(file);
       await this.#download(await this.#known(file));
     }
+    this.#fetched.add(file);
   }
 
   async #download(file: RemoteFile): Promise<void> {
@@ -151,7 +154,7 @@ export class RemoteRepository implements FileSource {
       return remote;
     } catch (error) {
       if (!(error instanceof Refused) || error.reason !== 'entry') throw error;
-      if (error.commit !== undefined) {
+      if (error.commit !== undefined && isCommitName(error.commit)) {
         this.#agree(error.commit);
         await this.#cache.rememberAbsence(error.commit, file);
       }
@@ -182,7 +185,7 @@ function describe(name: string, answer: Answer): RemoteFile & { readonly commit:
   const etag = (answer.header('x-linked-etag') ?? answer.header('etag'))?.replace(/^[W/]+/, '').replace(/^"+|"+$/g, '');
   const length = answer.header('x-linked-size') ?? answer.header('content-length');
   const missing = [
-    ...(commit ? [] : ['X-Repo-Commit']),
+    ...(commit && isCommitName(commit) ? [] : ['X-Repo-Commit']),
     ...(etag ? [] : ['ETag']),
     ...(length && /^\d+$/.test(length) ? [] : ['Content-Length']),
   ];
@@ -191,6 +194,11 @@ function describe(name: string, answer: Answer): RemoteFile & { readonly commit:
   }
   const location = answer.header('location');
   return { name, etag, size: Number(length), commit, url: location ? new URL(location, answer.url) : answer.url };
+}
+
+/** It becomes the name of a folder. */
+function isCommitName(text: string): boolean {
+  return /^\w[\w-]*$/.test(text);
 }
 
 /** `340 kB`, `1.63 GB`: as disks and downloads are counted, in powers of ten. */

@@ -73,10 +73,11 @@ async function filesToFetch(
   return neededFiles({
     read: (file) => remote.read(file),
     has: async (file) => {
-      const isThere = await remote.has(file);
-      if (!isWeightsFile(file) || forceDownload || remote.commit === undefined) return isThere;
-      held ??= new Set(await heldWeights(cache, remote.commit));
-      return held.size > 0 ? held.has(file) : isThere;
+      if (isWeightsFile(file) && !forceDownload && remote.commit !== undefined) {
+        held ??= new Set(await heldWeights(cache, remote.commit));
+        if (held.size > 0) return held.has(file);
+      }
+      return remote.has(file);
     },
   });
 }

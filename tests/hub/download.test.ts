@@ -138,6 +138,8 @@ describe('a download', () => {
     const files = { 'config.json': '{}', 'model.safetensors.index.json': index, '../../../../escaped': 'x' };
     hub.server.repositories.set(ID, { commit: COMMIT, files });
     await expect(fetchModel()).rejects.toThrow('does not say which files hold the weights');
+    hub.server.repositories.set(ID, { ...tinyRepository(), commit: '../../escaped' });
+    await expect(fetchModel()).rejects.toThrow('does not answer like a hub: without X-Repo-Commit');
     await expect(fetchModel({ revision: '../main' })).rejects.toThrow('"../main" is no revision');
   });
 
