@@ -102,6 +102,25 @@ it('finds the best tokens with their log-probabilities, also fewer than the prog
   decoder.dispose();
 });
 
+it('finds the best of the tokens that each row is left with, and their share of what is left', async () => {
+  const decoder = await CachedDecoder.create(programs, [sequence(5, 3), sequence(4, 8)], 1);
+  await decoder.advance(Int32Array.of(2, 2), Int32Array.of(0, 1));
+  const logits = await decoder.logits();
+  const all = await decoder.candidates(2);
+  const banned = [[all.ids[0]!, all.ids[1]!, 7], []];
+  const { ids, logProbs } = await decoder.candidates(3, banned);
+  for (const [row, bans] of banned.entries()) {
+    const scores = Array.from(logits.subarray(row * 50, (row + 1) * 50), (logit, id) =>
+      bans.includes(id) ? -Infinity : logit,
+    );
+    const partition = Math.log(scores.reduce((total, logit) => total + Math.exp(logit), 0));
+    const order = [...scores.keys()].sort((a, b) => scores[b]! - scores[a]!).slice(0, 3);
+    expect([...ids.subarray(3 * row, 3 * row + 3)]).toEqual(order);
+    for (const [i, id] of order.entries()) expect(logProbs[3 * row + i]!).toBeCloseTo(scores[id]! - partition, 4);
+  }
+  decoder.dispose();
+});
+
 it('memory of an earlier batch leaves no trace in the next', async () => {
   const decode = async () => {
     const decoder = await CachedDecoder.create(programs, [sequence(6, 9)], 2);

@@ -205,6 +205,11 @@ describe('what is asked of the decoder', () => {
       { numBeams: 4, badWordsIds: [...Array(20).keys()].map((id) => [id]) },
       { candidates: [], logits: 4 },
     ],
+    [
+      'bans before normalising: none to spare',
+      { numBeams: 2, minLength: 3, badWordsIds: [[5]], renormalizeLogits: true },
+      { candidates: [4, 4, 4, 4], logits: 0 },
+    ],
     ['a repetition penalty: logits', { repetitionPenalty: 1.2 }, { candidates: [], logits: 4 }],
     ['sampling: logits', { doSample: true, badWordsIds: [[2]] }, { candidates: [], logits: 4 }],
   ])('%s', async (_, args, calls) => {

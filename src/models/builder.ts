@@ -5,7 +5,7 @@ import { dropout, input, layerNorm, linear, parameter, type Shape, type Value, w
 export type Initialization =
   | { readonly kind: 'zeros' }
   | { readonly kind: 'ones' }
-  /** Normal with mean 0; `zeroRow` is the padding token's embedding. */
+  /** Normal with mean 0; `zeroRow` is the padding token's embedding, which learns nothing from being looked up. */
   | { readonly kind: 'normal'; readonly std: number; readonly zeroRow?: number }
   /** Row p, columns in pairs of a rate r = 10000^(−2k/width): sin(p·r) in the first half, cos(p·r) in the second. */
   | { readonly kind: 'sinusoidal' };
