@@ -154,7 +154,7 @@ def unigram(lines, vocab_size):
     file = io.BytesIO()
     spm.SentencePieceTrainer.train(
         sentence_iterator=iter(lines), model_writer=file, vocab_size=vocab_size, model_type="unigram",
-        normalization_rule_name="identity", num_threads=1, minloglevel=2, max_sentence_length=1000000,
+        normalization_rule_name="nmt_nfkc", num_threads=1, minloglevel=2, max_sentence_length=1000000,
     )
     model = spm.SentencePieceProcessor(model_proto=file.getvalue())
     ids = [i for line in model.encode(lines) for i in line]

@@ -57,7 +57,7 @@ function trainTokenizerCommand(): Command {
       ),
     )
     .option('--min-frequency <n>', 'bpe, wordpiece: how often a pair must be met to become a token [2]')
-    .option('--lowercase', 'wordpiece: take capitals as small letters, and leave out accents')
+    .option('--lowercase', 'wordpiece, unigram: take capitals as small letters; wordpiece then leaves out accents')
     .addOption(new Option('--column <name>', 'of tables, this column alone').choices(Object.keys(COLUMNS)))
     .option('--separate', 'marian: a vocabulary for each side, of the column input_text and of target_text')
     .option('--encoding <name>', 'of the files [utf-8]')

@@ -21,7 +21,7 @@ export interface TokenizerTrainingOptions {
   modelType?: TrainedModelType | undefined;
   /** BPE and WordPiece: pairs that are met less often become no token. Default 2. */
   minFrequency?: number | undefined;
-  /** WordPiece: take capitals as small letters, and letters without their accents. Default false. */
+  /** WordPiece and unigram: take capitals as small letters; WordPiece then leaves out accents, as BERT does. Default false. */
   lowercase?: boolean | undefined;
   /** Marian: texts of the target side, which then has a model and a vocabulary of its own of the same size. */
   targetTexts?: Texts | undefined;
@@ -63,8 +63,8 @@ export function resolveTrainingOptions(options: TokenizerTrainingOptions): Resol
   if (minFrequency !== undefined && (!Number.isInteger(minFrequency) || minFrequency < 1)) {
     fail('tokenizer', `the least frequency is ${minFrequency}. Give a whole number from 1.`);
   }
-  if (lowercase && type !== 'wordpiece') {
-    fail('tokenizer', `a ${type} tokenizer keeps capitals. Lower the texts yourself, or train a wordpiece one.`);
+  if (lowercase && type === 'bpe') {
+    fail('tokenizer', 'a bpe tokenizer keeps capitals. Lower the texts yourself, or train wordpiece or unigram.');
   }
   if (targetTexts !== undefined && modelType !== 'marian') {
     fail('tokenizer', `a ${modelType} has one tokenizer for both sides. Give the texts of both together.`);

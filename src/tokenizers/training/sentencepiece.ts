@@ -1,5 +1,6 @@
 import { SENTENCE_PIECE_DEFAULTS, type SentencePiece, serializeSentencePiece } from '../sentencepiece/index.js';
 import { Normalizer } from '../sentencepiece/normalizer.js';
+import { characterMap } from './character-map.js';
 import type { Counts } from './counts.js';
 import { type ResolvedTrainingOptions, requireRoom, type Texts, type TokenizerFiles, warnIfFewer } from './options.js';
 import { countTexts } from './texts.js';
@@ -41,10 +42,7 @@ const LAYOUTS: Readonly<Partial<Record<string, Layout>>> = {
   camembert: { config: { tokenizer_class: 'CamembertTokenizer' }, others: 8, files: oneFile },
 };
 
-/**
- * A SentencePiece unigram model. Its normaliser is `identity`: characters stay as they are, spaces are made single, and one is
- * put before the text.
- */
+/** A SentencePiece unigram model, with a normaliser of its own in its file: {@link characterMap}. */
 export async function trainSentencePiece(texts: Texts, options: ResolvedTrainingOptions): Promise<TokenizerFiles> {
   const { config, others, files } = LAYOUTS[options.modelType]!;
   const source = await trainSide(texts, options, others);
@@ -54,7 +52,11 @@ export async function trainSentencePiece(texts: Texts, options: ResolvedTraining
 }
 
 async function trainSide(texts: Texts, options: ResolvedTrainingOptions, others: number): Promise<TrainedModel> {
-  const normalizer = { ...SENTENCE_PIECE_DEFAULTS.normalizer, name: 'identity' };
+  const normalizer = {
+    ...SENTENCE_PIECE_DEFAULTS.normalizer,
+    name: 'user_defined',
+    precompiledCharsmap: characterMap(options.lowercase),
+  };
   const counts = await countTexts(texts, wordsBehind(new Normalizer(normalizer)));
   const { words, characters } = indexWords(counts);
   const required = characters.length - 1;

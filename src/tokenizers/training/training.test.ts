@@ -3,8 +3,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Seq2SeqError } from '../../errors.js';
 import { createByteLevelBpe } from '../byte-level-bpe.js';
-import { parseSentencePiece, SentencePieceModel } from '../sentencepiece/index.js';
+import { parseSentencePiece, SENTENCE_PIECE_DEFAULTS, SentencePieceModel } from '../sentencepiece/index.js';
+import { Normalizer } from '../sentencepiece/normalizer.js';
 import { trainByteLevelBpe } from './byte-level-bpe.js';
+import { characterMap } from './character-map.js';
 import { resolveTrainingOptions, type TokenizerFiles, type TokenizerTrainingOptions } from './options.js';
 import { trainSentencePiece } from './sentencepiece.js';
 import { trainTokenizer } from './train.js';
@@ -116,6 +118,27 @@ describe('unigram', () => {
       expect(common.length / expected.pieces.length).toBeGreaterThan(0.8);
     },
   );
+
+  it('normalises as NFKC, with one kind of white space, and lowers capitals if asked to', () => {
+    const spec = { ...SENTENCE_PIECE_DEFAULTS.normalizer, addDummyPrefix: false, removeExtraWhitespaces: false };
+    for (const lowercase of [false, true]) {
+      const map = characterMap(lowercase);
+      const normalizer = new Normalizer({ ...spec, escapeWhitespaces: false, precompiledCharsmap: map });
+      const normalized = (text: string) => {
+        const { bytes, length } = normalizer.normalize(text);
+        return Buffer.from(bytes.subarray(0, length)).toString();
+      };
+      for (let point = 33; point < 0x110000; point++) {
+        const character = String.fromCodePoint(point);
+        if (/[\p{White_Space}\p{Cc}\p{Cs}\ufeff]/u.test(character)) continue;
+        const composed = character.normalize('NFKC');
+        const expected = lowercase ? composed.toLowerCase() : composed;
+        for (const form of new Set([character, character.normalize('NFC'), character.normalize('NFD')]))
+          if (normalized(form) !== expected) expect(normalized(form), `U+${point.toString(16)}`).toBe(expected);
+      }
+      expect(normalized('a\u00a0b\t\u3000c\r\n\0\u0001d\ufeff')).toBe('a b  c  \0d');
+    }
+  });
 
   it('keeps scripts, digits and words apart', async () => {
     const model = modelOf(await files.unigram(corpus, { vocabSize: 3000 }));
