@@ -1,4 +1,4 @@
-import { doubleArrayUnits } from '../sentencepiece/double-array.js';
+import { dartsUnits } from './darts.js';
 
 const encoder = new TextEncoder();
 
@@ -22,7 +22,7 @@ export function characterMap(lowercase: boolean): Uint8Array {
     }
     starts.set(from, place);
   }
-  const units = doubleArrayUnits(starts);
+  const units = dartsUnits(starts);
   const head = Buffer.alloc(4 + 4 * units.length);
   head.writeUInt32LE(4 * units.length);
   for (const [i, unit] of units.entries()) head.writeInt32LE(unit, 4 + 4 * i);
