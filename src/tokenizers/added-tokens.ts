@@ -36,15 +36,18 @@ export class AddedTokens {
   readonly #byId: ReadonlyMap<number, AddedToken>;
   readonly #ids: ReadonlyMap<string, number>;
   readonly #special: ReadonlySet<string>;
-  readonly #patterns: readonly RegExp[];
+  /** Sought in the text as it is, and after those, in the normalised one. */
+  readonly #plain: Finder;
+  readonly #normalized: readonly [id: number, token: AddedToken][];
+  #finder: { normalize: Normalize; finder: Finder };
 
   constructor(tokens: ReadonlyMap<number, AddedToken>) {
     this.#byId = tokens;
     this.#ids = new Map([...tokens].map(([id, token]) => [token.content, id]));
     this.#special = new Set([...tokens.values()].filter((token) => token.special).map((token) => token.content));
-    this.#patterns = [false, true].flatMap((normalized) =>
-      patternOf([...tokens.values()].filter((token) => token.normalized === normalized)),
-    );
+    this.#plain = finderOf([...tokens].filter(([, token]) => !token.normalized));
+    this.#normalized = [...tokens].filter(([, token]) => token.normalized);
+    this.#finder = { normalize: asItIs, finder: finderOf(this.#normalized) };
   }
 
   get(id: number): AddedToken | undefined {
@@ -64,37 +67,59 @@ export class AddedTokens {
     return [...this.#byId].sort(([a], [b]) => a - b);
   }
 
-  /** The text as ids of added tokens and the pieces between them. */
-  split(text: string): (number | string)[] {
-    let pieces: (number | string)[] = [text];
-    for (const pattern of this.#patterns) {
-      pieces = pieces.flatMap((piece) => (typeof piece === 'string' ? this.#cut(piece, pattern) : [piece]));
+  /** The text as ids of added tokens and the pieces between them, normalised. */
+  split(text: string, normalize: Normalize = asItIs): (number | string)[] {
+    if (this.#finder.normalize !== normalize) {
+      const normalized = this.#normalized.map(([id, token]): [number, AddedToken] => [
+        id,
+        { ...token, content: normalize(token.content) },
+      ]);
+      this.#finder = { normalize, finder: finderOf(normalized) };
     }
-    return pieces;
+    const { finder } = this.#finder;
+    return cut(text, this.#plain).flatMap((piece) =>
+      typeof piece === 'string' ? cut(normalize(piece), finder) : [piece],
+    );
   }
+}
 
-  #cut(text: string, pattern: RegExp): (number | string)[] {
-    const pieces: (number | string)[] = [];
-    let done = 0;
-    for (const match of text.matchAll(pattern)) {
-      const id = this.#ids.get(match[0])!;
-      const token = this.#byId.get(id)!;
-      let start = match.index;
-      let end = start + match[0].length;
-      if (token.single_word && touchesWord(text, start, end)) continue;
-      if (token.lstrip) {
-        while (start > done && isSpace(text, start - 1)) start--;
-        // The token may itself be white space that the one before it took along.
-        start = Math.max(start, done);
-      }
-      while (token.rstrip && end < text.length && isSpace(text, end)) end++;
-      if (start > done) pieces.push(text.slice(done, start));
-      if (start < end) pieces.push(id);
-      done = end;
+type Normalize = (text: string) => string;
+const asItIs: Normalize = (text) => text;
+
+interface Finder {
+  /** Matches the leftmost and, of those that begin there, the longest token. */
+  pattern?: RegExp;
+  found: ReadonlyMap<string, readonly [id: number, token: AddedToken]>;
+}
+
+function finderOf(tokens: readonly (readonly [id: number, token: AddedToken])[]): Finder {
+  const found = new Map(tokens.filter(([, { content }]) => content !== '').map((entry) => [entry[1].content, entry]));
+  if (found.size === 0) return { found };
+  const longestFirst = [...found.keys()].sort((a, b) => b.length - a.length);
+  const alternatives = longestFirst.map((content) => content.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'));
+  return { pattern: new RegExp(alternatives.join('|'), 'g'), found };
+}
+
+function cut(text: string, { pattern, found }: Finder): (number | string)[] {
+  const pieces: (number | string)[] = [];
+  let done = 0;
+  for (const match of pattern ? text.matchAll(pattern) : []) {
+    const [id, token] = found.get(match[0])!;
+    let start = match.index;
+    let end = start + match[0].length;
+    if (token.single_word && touchesWord(text, start, end)) continue;
+    if (token.lstrip) {
+      while (start > done && isSpace(text, start - 1)) start--;
+      // The token may itself be white space that the one before it took along.
+      start = Math.max(start, done);
     }
-    if (done < text.length) pieces.push(text.slice(done));
-    return pieces;
+    while (token.rstrip && end < text.length && isSpace(text, end)) end++;
+    if (start > done) pieces.push(text.slice(done, start));
+    if (start < end) pieces.push(id);
+    done = end;
   }
+  if (done < text.length) pieces.push(text.slice(done));
+  return pieces;
 }
 
 function touchesWord(text: string, start: number, end: number): boolean {
@@ -102,11 +127,4 @@ function touchesWord(text: string, start: number, end: number): boolean {
   return (
     ENDS_WITH_WORD.test(text.slice(Math.max(0, start - 2), start)) || STARTS_WITH_WORD.test(text.slice(end, end + 2))
   );
-}
-
-/** Matches the leftmost and, of those that begin there, the longest token; no pattern for no tokens. */
-function patternOf(tokens: readonly AddedToken[]): RegExp[] {
-  if (tokens.length === 0) return [];
-  const longestFirst = tokens.map((token) => token.content).sort((a, b) => b.length - a.length);
-  return [new RegExp(longestFirst.map((content) => content.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')).join('|'), 'g')];
 }

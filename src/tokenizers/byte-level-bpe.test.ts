@@ -485,7 +485,7 @@ describe('errors', () => {
 
   test('unknown model type, missing folder', () => {
     expect(() => loadTokenizer(join(FIXTURES, 'slow'), 'toString')).toThrow(
-      'tokenizer: there is none for model type "toString". Known types: bart.',
+      'tokenizer: there is none for model type "toString". Known types: bart, ',
     );
     expect(() => loadTokenizer(join(FIXTURES, 'nowhere'), 'bart')).toThrow(/^tokenizer: .*nowhere is not a directory/);
   });

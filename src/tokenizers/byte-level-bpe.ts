@@ -1,12 +1,13 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { fail } from '../errors.js';
-import { addedTokenSchema } from './added-tokens.js';
+import { type AddedToken, addedTokenSchema } from './added-tokens.js';
 import { fromByteAlphabet } from './byte-alphabet.js';
 import { BytePairEncoder, type Merge } from './byte-pair-encoder.js';
-import { readJson, readText } from './files.js';
+import { readJson } from './files.js';
 import {
   type ResolvedTokens,
+  type Role,
   type RoleRules,
   readSettings,
   resolveTokens,
@@ -15,6 +16,7 @@ import {
   type TokenizerConfig,
   type TokenizerSettings,
 } from './settings.js';
+import type { TokenizerSource } from './source.js';
 import { type SubwordModel, SubwordTokenizer } from './subword-tokenizer.js';
 import { type PostProcessor, postProcessorSchema, templateOf } from './template.js';
 import type { Tokenizer } from './tokenizer.js';
@@ -42,25 +44,40 @@ const serializedSchema = z.looseObject({
   }),
 });
 
-/** What BartTokenizerFast makes of a plain string: only the mask, which takes the space before it along, is its own. */
-const FAST_ROLES: RoleRules = {
-  defaults: { bos: '<s>', eos: '</s>', unk: '<unk>', sep: '</s>', pad: '<pad>', cls: '<s>', mask: '<mask>' },
-  cast: (role, content) => (role === 'mask' ? SLOW_ROLES.cast(role, content) : content),
+const DEFAULTS = { bos: '<s>', eos: '</s>', unk: '<unk>', sep: '</s>', pad: '<pad>', cls: '<s>', mask: '<mask>' };
+
+/** What the tokenizer classes of a model type make of plain strings. */
+export type ByteLevelFamily = 'bart' | 'roberta';
+interface FamilyRules {
+  tokenizerClass: string;
+  /** With a tokenizer.json: only the mask, which takes the space before it along, is not as it is found. */
+  fast: RoleRules;
+  /** Without one, a tokenizer goes through the slow class. */
+  slow: RoleRules;
+}
+const FAMILIES: Readonly<Record<ByteLevelFamily, FamilyRules>> = {
+  bart: rulesOf('BartTokenizer', true),
+  roberta: rulesOf('RobertaTokenizer', false),
 };
-/** And what BartTokenizer makes of one, which a tokenizer without tokenizer.json goes through. */
-const SLOW_ROLES: RoleRules = {
-  defaults: FAST_ROLES.defaults,
-  cast: (role, content) => ({
+
+function rulesOf(tokenizerClass: string, maskNormalized: boolean): FamilyRules {
+  const cast = (role: Role, content: string): AddedToken => ({
     content,
     single_word: false,
     lstrip: role === 'mask',
     rstrip: false,
-    normalized: true,
+    normalized: role !== 'mask' || maskNormalized,
     special: true,
-  }),
-};
+  });
+  return {
+    tokenizerClass,
+    fast: { defaults: DEFAULTS, cast: (role, content) => (role === 'mask' ? cast(role, content) : content) },
+    slow: { defaults: DEFAULTS, cast },
+  };
+}
 
 interface Parts {
+  family: ByteLevelFamily;
   vocab: ReadonlyMap<string, number>;
   merges: readonly Merge[];
   unkToken?: string | null | undefined;
@@ -72,31 +89,32 @@ interface Parts {
 }
 
 /** From a folder with tokenizer.json, or else vocab.json and merges.txt. */
-export function loadByteLevelBpe(directory: string): Tokenizer {
-  const serialized = readJson(directory, 'tokenizer.json', serializedSchema);
-  if (!serialized) return loadSlow(directory);
+export function loadByteLevelBpe(files: TokenizerSource, family: ByteLevelFamily): Tokenizer {
+  const serialized = readJson(files, 'tokenizer.json', serializedSchema);
+  if (!serialized) return loadSlow(files, family);
   const { model, added_tokens: listed, post_processor: post } = serialized;
-  const path = join(directory, 'tokenizer.json');
+  const path = join(files.place, 'tokenizer.json');
   const vocab = checkVocabulary(model.vocab, path);
   const merges = model.merges.map((merge, i) =>
     typeof merge === 'string' ? parseMerge(merge, `merge ${i + 1} of ${path}`) : merge,
   );
-  const settings = readSettings(directory, listed);
+  const settings = readSettings(files, listed);
   return assemble({
+    family,
     vocab,
     merges,
     unkToken: model.unk_token,
     fuseUnk: model.fuse_unk,
     ignoreMerges: model.ignore_merges,
-    tokens: resolveTokens(vocab, listed, settings, FAST_ROLES),
+    tokens: resolveTokens(vocab, listed, settings, FAMILIES[family].fast),
     post,
     config: settings.config,
   });
 }
 
-function loadSlow(directory: string): Tokenizer {
-  const vocab = readJson(directory, 'vocab.json', z.custom<object>(isObject, 'not an object of token ids'));
-  const merges = readText(directory, 'merges.txt');
+function loadSlow(files: TokenizerSource, family: ByteLevelFamily): Tokenizer {
+  const vocab = readJson(files, 'vocab.json', z.custom<object>(isObject, 'not an object of token ids'));
+  const merges = files.readText('merges.txt');
   if (!vocab || merges === undefined) {
     const missing = [
       'tokenizer.json',
@@ -105,14 +123,15 @@ function loadSlow(directory: string): Tokenizer {
     ];
     fail(
       'tokenizer',
-      `${directory} has no ${missing.join(' and no ')}. It needs tokenizer.json, or vocab.json and merges.txt.`,
+      `${files.place} has no ${missing.join(' and no ')}. It needs tokenizer.json, or vocab.json and merges.txt.`,
     );
   }
-  const settings = readSettings(directory, []);
+  const settings = readSettings(files, []);
   return fromVocabulary(
-    checkVocabulary(vocab, join(directory, 'vocab.json')),
-    parseMerges(merges, join(directory, 'merges.txt')),
+    checkVocabulary(vocab, join(files.place, 'vocab.json')),
+    parseMerges(merges, join(files.place, 'merges.txt')),
     settings,
+    family,
   );
 }
 
@@ -121,23 +140,31 @@ export interface ByteLevelBpeOptions {
   vocab: Readonly<Record<string, number>>;
   /** In order of rank. */
   merges: readonly Merge[];
+  /** Default `bart`. */
+  family?: ByteLevelFamily;
   /** Take the first word of a text as any other, as if a space stood before it. */
   addPrefixSpace?: boolean;
   modelMaxLength?: number;
 }
 
 /** A tokenizer made in memory. */
-export function createByteLevelBpe({ vocab, merges, addPrefixSpace, modelMaxLength }: ByteLevelBpeOptions): Tokenizer {
+export function createByteLevelBpe({
+  vocab,
+  merges,
+  family = 'bart',
+  addPrefixSpace,
+  modelMaxLength,
+}: ByteLevelBpeOptions): Tokenizer {
   const config = {
     ...(addPrefixSpace !== undefined && { add_prefix_space: addPrefixSpace }),
     ...(modelMaxLength !== undefined && { model_max_length: modelMaxLength }),
   };
-  return fromVocabulary(checkVocabulary(vocab, 'createByteLevelBpe'), merges, { config, added: [] });
+  return fromVocabulary(checkVocabulary(vocab, 'createByteLevelBpe'), merges, { config, added: [] }, family);
 }
 
 /** BART's layout of ids: `<s>` 0, `<pad>` 1, `</s>` 2, `<unk>` 3, the given tokens, and `<mask>` last. */
 export function bartVocabulary(tokens: Iterable<string>): Record<string, number> {
-  const { bos, pad, eos, unk, mask } = SLOW_ROLES.defaults;
+  const { bos, pad, eos, unk, mask } = DEFAULTS;
   const distinct = new Set([bos, pad, eos, unk, ...tokens]);
   return Object.fromEntries([...distinct, mask].map((token, id) => [token, id]));
 }
@@ -146,8 +173,9 @@ function fromVocabulary(
   vocab: ReadonlyMap<string, number>,
   merges: readonly Merge[],
   settings: TokenizerSettings,
+  family: ByteLevelFamily,
 ): Tokenizer {
-  const tokens = resolveTokens(vocab, [], settings, SLOW_ROLES);
+  const tokens = resolveTokens(vocab, [], settings, FAMILIES[family].slow);
   const [cls, sep] = [tokens.roles.get('cls'), tokens.roles.get('sep')];
   const ids = specialIds(tokens);
   const post: PostProcessor | null =
@@ -160,7 +188,7 @@ function fromVocabulary(
           add_prefix_space: false,
         }
       : null;
-  return assemble({ vocab, merges, tokens, post, config: settings.config });
+  return assemble({ family, vocab, merges, tokens, post, config: settings.config });
 }
 
 function assemble(parts: Parts): Tokenizer {
@@ -179,19 +207,26 @@ function assemble(parts: Parts): Tokenizer {
     },
     decode: fromByteAlphabet,
   };
+  const template = templateOf(post);
   return new SubwordTokenizer({
     kind: 'byte-level-bpe',
     model,
     tokens,
-    template: templateOf(post),
+    template: () => template,
     config,
+    withTokens: (changed) => assemble({ ...parts, tokens: changed }),
     files: () => filesOf(parts),
   });
 }
 
 function filesOf(parts: Parts): ReadonlyMap<string, string> {
-  const { vocab, merges, tokens, config } = parts;
-  const defaults = { add_prefix_space: false, errors: 'replace', tokenizer_class: 'BartTokenizer', trim_offsets: true };
+  const { family, vocab, merges, tokens, config } = parts;
+  const defaults = {
+    add_prefix_space: false,
+    errors: 'replace',
+    tokenizer_class: FAMILIES[family].tokenizerClass,
+    trim_offsets: true,
+  };
   const mergeLines = merges.map((merge) => `${merge.join(' ')}\n`);
   return new Map([
     ['tokenizer.json', JSON.stringify(serialize(parts))],

@@ -1,27 +1,13 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { z } from 'zod';
 import { fail } from '../errors.js';
-
-const REMEDY = 'Download the file again, or save the tokenizer anew.';
-
-/** The text of a file of a tokenizer's folder, if it is there. */
-export function readText(directory: string, name: string): string | undefined {
-  const path = join(directory, name);
-  if (!existsSync(path)) return undefined;
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path));
-  } catch (error) {
-    const reason = error instanceof TypeError ? 'it is not UTF-8 text' : (error as Error).message;
-    return fail('tokenizer', `${path} cannot be read: ${reason}. ${REMEDY}`, error);
-  }
-}
+import { REMEDY, type TokenizerSource } from './source.js';
 
 /** A JSON file of a tokenizer's folder, if it is there, checked against `schema`. */
-export function readJson<S extends z.ZodType>(directory: string, name: string, schema: S): z.infer<S> | undefined {
-  const text = readText(directory, name);
+export function readJson<S extends z.ZodType>(files: TokenizerSource, name: string, schema: S): z.infer<S> | undefined {
+  const text = files.readText(name);
   if (text === undefined) return undefined;
-  const path = join(directory, name);
+  const path = join(files.place, name);
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -1,8 +1,14 @@
 export { byteAlphabet, fromByteAlphabet, toByteAlphabet } from './byte-alphabet.js';
-export { type ByteLevelBpeOptions, bartVocabulary, createByteLevelBpe } from './byte-level-bpe.js';
+export {
+  type ByteLevelBpeOptions,
+  type ByteLevelFamily,
+  bartVocabulary,
+  createByteLevelBpe,
+} from './byte-level-bpe.js';
 export type { Merge } from './byte-pair-encoder.js';
-export { loadTokenizer } from './load.js';
-export type { DecodeOptions, EncodeOptions, SpecialTokenIds, Tokenizer } from './tokenizer.js';
+export { loadTokenizer, type TokenizerLoadOptions, tokenizerFamilies } from './load.js';
+export { directorySource, memorySource, type TokenizerSource } from './source.js';
+export type { DecodeOptions, EncodeOptions, NewSpecialTokens, SpecialTokenIds, Tokenizer } from './tokenizer.js';
 export {
   resolveTrainingOptions,
   type Texts,

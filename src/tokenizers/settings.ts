@@ -1,11 +1,14 @@
 import { z } from 'zod';
+import { fail } from '../errors.js';
 import { type AddedToken, AddedTokens, addedTokenSchema } from './added-tokens.js';
 import { pythonJson, readJson } from './files.js';
-import type { SpecialTokenIds } from './tokenizer.js';
+import type { TokenizerSource } from './source.js';
+import type { NewSpecialTokens, SpecialTokenIds } from './tokenizer.js';
 
 /** The order in which roles without a token of the vocabulary get new ids. */
 const ROLES = ['bos', 'eos', 'unk', 'sep', 'pad', 'cls', 'mask'] as const;
 export type Role = (typeof ROLES)[number];
+const ADDITIONAL = 'additional_special_tokens';
 const fieldOf = (role: Role) => `${role}_token` as const;
 
 /** Transformers writes 10³⁰ for "no limit", and takes whatever is above 10²⁰ for it. */
@@ -50,14 +53,13 @@ export interface TokenizerSettings {
  * Reads the settings of a folder as Transformers does: special_tokens_map.json and added_tokens.json count only where
  * tokenizer_config.json has no `added_tokens_decoder`. `listed` are the added tokens of a tokenizer.json.
  */
-export function readSettings(directory: string, listed: readonly AddedToken[]): TokenizerSettings {
-  const config = readJson(directory, 'tokenizer_config.json', configSchema) ?? {};
+export function readSettings(files: TokenizerSource, listed: readonly AddedToken[]): TokenizerSettings {
+  const config = readJson(files, 'tokenizer_config.json', configSchema) ?? {};
   if (config.added_tokens_decoder) {
     const byId = Object.entries(config.added_tokens_decoder).sort(([a], [b]) => Number(a) - Number(b));
     return { config, added: byId.map(([, token]) => token) };
   }
-  const { additional_special_tokens, ...roles } =
-    readJson(directory, 'special_tokens_map.json', specialTokensMap) ?? {};
+  const { additional_special_tokens, ...roles } = readJson(files, 'special_tokens_map.json', specialTokensMap) ?? {};
   Object.assign(config, roles);
   if (additional_special_tokens) {
     const before = config.additional_special_tokens ?? [];
@@ -66,7 +68,7 @@ export function readSettings(directory: string, listed: readonly AddedToken[]): 
     config.additional_special_tokens = [...before, ...more];
   }
   const special = new Set(namedTokens(config).map(contentOf));
-  const added = Object.entries(readJson(directory, 'added_tokens.json', addedTokensFile) ?? {})
+  const added = Object.entries(readJson(files, 'added_tokens.json', addedTokensFile) ?? {})
     .sort(([, a], [, b]) => a - b)
     .map(([content]) => plainToken(content, special.has(content)));
   return { config, added: [...added, ...listed] };
@@ -129,6 +131,44 @@ export function resolveTokens(
   };
 }
 
+/**
+ * With further special tokens, as Transformers' `add_special_tokens`: a token that is there already keeps its id but
+ * not its flags, others get the next free ids, and those without a role replace the former ones of that kind.
+ */
+export function withSpecialTokens(
+  vocab: ReadonlyMap<string, number>,
+  { added, roles, additional, size }: ResolvedTokens,
+  requested: NewSpecialTokens,
+): ResolvedTokens {
+  const byId = new Map(added.entries());
+  let next = 1 + [...vocab.values(), ...byId.keys()].reduce((most, id) => Math.max(most, id), -1);
+  const ids = new Map([...byId].map(([id, { content }]) => [content, id]));
+  const result = { roles: new Map(roles), additional, size };
+  const add = (content: unknown): string => {
+    if (typeof content !== 'string' || content === '') {
+      fail('tokenizer', `a special token cannot be ${JSON.stringify(content)}. Give strings that are not empty.`);
+    }
+    const known = ids.get(content) ?? vocab.get(content);
+    if (known === undefined) result.size++;
+    const id = known ?? next++;
+    ids.set(content, id);
+    byId.set(id, plainToken(content, true));
+    return content;
+  };
+  for (const [field, value] of Object.entries(Array.isArray(requested) ? { [ADDITIONAL]: requested } : requested)) {
+    const role = ROLES.find((candidate) => fieldOf(candidate) === field);
+    if (role) result.roles.set(role, add(value));
+    else if (field === ADDITIONAL && Array.isArray(value)) result.additional = [...new Set(value.map(add))];
+    else {
+      fail(
+        'tokenizer',
+        `special tokens cannot be added as ${JSON.stringify(field)}. Known: ${ROLES.map(fieldOf).join(', ')}, and ${ADDITIONAL} with a list.`,
+      );
+    }
+  }
+  return { ...result, added: new AddedTokens(byId) };
+}
+
 /** Ids of the tokens that have a role. */
 export function specialIds({ added, roles }: ResolvedTokens): SpecialTokenIds {
   return Object.fromEntries([...roles].map(([role, content]) => [role, added.idOf(content)!]));
@@ -155,7 +195,13 @@ export function settingsFiles(
     ...(additional.length > 0 && { additional_special_tokens: additional.map(value) }),
   });
   // Paths of the machine that saved it are no settings.
-  const { name_or_path: _, special_tokens_map_file: __, tokenizer_file: ___, ...kept } = config;
+  const {
+    name_or_path: _,
+    special_tokens_map_file: __,
+    tokenizer_file: ___,
+    additional_special_tokens: ____,
+    ...kept
+  } = config;
   const saved = {
     clean_up_tokenization_spaces: false,
     model_max_length: NO_LIMIT,

@@ -1,13 +1,15 @@
 import { setImmediate } from 'node:timers/promises';
 import { fail } from '../errors.js';
 import { cleanUpTokenization } from './clean-up.js';
-import { lengthLimit, type ResolvedTokens, specialIds, type TokenizerConfig } from './settings.js';
+import { lengthLimit, type ResolvedTokens, specialIds, type TokenizerConfig, withSpecialTokens } from './settings.js';
 import type { Template } from './template.js';
-import type { DecodeOptions, EncodeOptions, SpecialTokenIds, Tokenizer } from './tokenizer.js';
+import type { DecodeOptions, EncodeOptions, NewSpecialTokens, SpecialTokenIds, Tokenizer } from './tokenizer.js';
 
 /** The part of a tokenizer that is its family's own: text without added tokens to ids, tokens to text. */
 export interface SubwordModel {
   readonly vocab: ReadonlyMap<string, number>;
+  /** What a text is turned into before added tokens that are `normalized` are sought, and what `encode` then gets. */
+  normalize?: (text: string) => string;
   /** Appends ids to `out`; may stop as soon as it holds `limit` of them. */
   encode(text: string, out: number[], limit: number): void;
   decode(tokens: readonly string[]): string;
@@ -16,9 +18,14 @@ export interface SubwordModel {
 export interface SubwordTokenizerParts {
   kind: string;
   model: SubwordModel;
+  /** Encodes texts of the target side, where a family tells the two sides apart. */
+  targetModel?: SubwordModel;
   tokens: ResolvedTokens;
-  template: Template;
+  /** What goes around a text of this side and language. */
+  template: (options: EncodeOptions) => Template;
   config: TokenizerConfig;
+  /** The same tokenizer with these special tokens. */
+  withTokens: (tokens: ResolvedTokens) => Tokenizer;
   files: () => ReadonlyMap<string, string | Uint8Array>;
 }
 
@@ -50,13 +57,12 @@ export class SubwordTokenizer implements Tokenizer {
     this.#tokens = tokens;
   }
 
-  encode(
-    text: string,
-    { maxLength = Number.POSITIVE_INFINITY, addSpecialTokens = true }: EncodeOptions = {},
-  ): Int32Array {
+  encode(text: string, options: EncodeOptions = {}): Int32Array {
+    const { maxLength = Number.POSITIVE_INFINITY, addSpecialTokens = true, target = false } = options;
     if (typeof text !== 'string') fail('tokenizer', `only a string can be tokenised, not ${JSON.stringify(text)}.`);
-    const { model, tokens, template, config } = this.#parts;
-    const { prefix, suffix } = addSpecialTokens ? template : BARE;
+    const { tokens, template, config, targetModel } = this.#parts;
+    const model = (target && targetModel) || this.#parts.model;
+    const { prefix, suffix } = addSpecialTokens ? template(options) : BARE;
     const room = maxLength - prefix.length - suffix.length;
     if (!(room >= 0)) {
       fail(
@@ -66,7 +72,7 @@ export class SubwordTokenizer implements Tokenizer {
     }
     const fromLeft = config.truncation_side === 'left';
     const ids: number[] = [];
-    for (const piece of tokens.added.split(text)) {
+    for (const piece of tokens.added.split(text, model.normalize)) {
       if (!fromLeft && ids.length >= room) break;
       if (typeof piece === 'number') ids.push(piece);
       else model.encode(piece, ids, fromLeft ? Number.POSITIVE_INFINITY : room);
@@ -113,6 +119,11 @@ export class SubwordTokenizer implements Tokenizer {
 
   decodeBatch(batch: readonly ArrayLike<number>[], options?: DecodeOptions): string[] {
     return batch.map((ids) => this.decode(ids, options));
+  }
+
+  withAddedTokens(requested: NewSpecialTokens): Tokenizer {
+    const { model, tokens, withTokens } = this.#parts;
+    return withTokens(withSpecialTokens(model.vocab, tokens, requested));
   }
 
   idOf(token: string): number | undefined {

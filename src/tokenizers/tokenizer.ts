@@ -27,6 +27,9 @@ export interface DecodeOptions {
   cleanUpTokenizationSpaces?: boolean | undefined;
 }
 
+/** Special tokens to add: those without a role, or by name as in Hugging Face's files, such as `sep_token`. */
+export type NewSpecialTokens = readonly string[] | Readonly<Record<string, string | readonly string[]>>;
+
 /** Text to token ids and back, whatever the family. */
 export interface Tokenizer {
   /** The family, such as `byte-level-bpe`. */
@@ -45,6 +48,9 @@ export interface Tokenizer {
 
   idOf(token: string): number | undefined;
   tokenOf(id: number): string | undefined;
+
+  /** A tokenizer with further special tokens: as Python's `add_special_tokens`, a list being `additional_special_tokens`. */
+  withAddedTokens(tokens: NewSpecialTokens): Tokenizer;
 
   /** File name → content: what Python's AutoTokenizer (fast and slow) needs to load this tokenizer from a folder. */
   files(): ReadonlyMap<string, string | Uint8Array>;
