@@ -80,8 +80,7 @@ async function train(flags: Flags): Promise<void> {
   for (const file of input) requireReadable(file, 'tokenizer');
   if (!flags.overwriteOutputDir) requireFree(outputDir);
 
-  const progress = new Progress('Reading', undefined, silent);
-  const textsOf = (columns: readonly (keyof Row)[]) => counted(texts(input, columns, encoding), progress);
+  const textsOf = (columns: readonly (keyof Row)[]) => counted(texts(input, columns, encoding), silent);
   const warnings: string[] = [];
   const options = {
     type,
@@ -95,7 +94,6 @@ async function train(flags: Flags): Promise<void> {
   asUsage(() => resolveTrainingOptions(options));
   const columns = separate ? [COLUMNS.input_text!] : column ? [COLUMNS[column]!] : BOTH;
   const tokenizer = await trainTokenizer(textsOf(columns), options);
-  progress.finish();
   for (const warning of warnings) console.error(warning);
   await save(tokenizer.files(), outputDir);
   await printResult({ output_dir: outputDir, vocab_size: tokenizer.vocabSize }, json);
@@ -114,12 +112,14 @@ async function* texts(
   }
 }
 
-async function* counted(source: AsyncIterable<string>, progress: Progress): AsyncGenerator<string> {
+async function* counted(source: AsyncIterable<string>, silent: boolean): AsyncGenerator<string> {
+  const progress = new Progress('Reading', undefined, silent);
   let read = 0;
   for await (const text of source) {
     progress.update(++read);
     yield text;
   }
+  progress.finish();
 }
 
 function wholeNumber(flag: string, text: string): number {
@@ -139,6 +139,6 @@ function requireFree(directory: string): void {
 
 async function save(files: ReadonlyMap<string, string | Uint8Array>, directory: string): Promise<void> {
   await makeDirectory(directory, 'tokenizer');
-  for (const name of TOKENIZER_FILES) if (!files.has(name)) rmSync(join(directory, name), { force: true });
   for (const [name, content] of files) await writeFileWhole(join(directory, name), content, 'tokenizer');
+  for (const name of TOKENIZER_FILES) if (!files.has(name)) rmSync(join(directory, name), { force: true });
 }

@@ -1,17 +1,28 @@
 import { dartsUnits } from './darts.js';
 
 const encoder = new TextEncoder();
+/** Made once: all of Unicode takes a fifth of a second. */
+const made = new Map<boolean, Uint8Array>();
 
 /**
  * A `precompiled_charsmap` (its format is in `sentencepiece/charsmap.ts`) that normalises texts as NFKC does, makes one kind of
  * white space and drops control characters: what SentencePiece's own `nmt_nfkc` is for, whose map is not to be had without it.
  */
 export function characterMap(lowercase: boolean): Uint8Array {
+  let map = made.get(lowercase);
+  if (!map) {
+    map = mapOf(rules(lowercase));
+    made.set(lowercase, map);
+  }
+  return map;
+}
+
+function mapOf(replaced: ReadonlyMap<string, string>): Uint8Array {
   const starts = new Map<string, number>();
   const replacements: Uint8Array[] = [];
   const places = new Map<string, number>();
   let size = 0;
-  for (const [from, to] of rules(lowercase)) {
+  for (const [from, to] of replaced) {
     let place = places.get(to);
     if (place === undefined) {
       const bytes = encoder.encode(`${to}\0`);

@@ -71,6 +71,9 @@ async function trainSide(texts: Texts, options: ResolvedTrainingOptions, others:
   };
 }
 
+/** In UTF-16 units. Longer words, of writing without spaces, are counted in parts, so that none takes all memory. */
+const LONGEST_WORD = 4096;
+
 /** Cuts before each U+2581, which stands for a space. */
 function wordsBehind(normalizer: Normalizer): (text: string, counts: Counts) => void {
   const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
@@ -79,11 +82,16 @@ function wordsBehind(normalizer: Normalizer): (text: string, counts: Counts) => 
     const normalized = decoder.decode(bytes.subarray(0, length));
     for (let start = 0; start < normalized.length; ) {
       const next = normalized.indexOf('\u2581', start + 1);
-      const end = next < 0 ? normalized.length : next;
+      const whole = next < 0 ? normalized.length : next;
+      const end = whole - start > LONGEST_WORD ? start + LONGEST_WORD - Number(splitsPair(normalized, start)) : whole;
       counts.add(normalized.slice(start, end));
       start = end;
     }
   };
+}
+
+function splitsPair(text: string, start: number): boolean {
+  return text.codePointAt(start + LONGEST_WORD - 1)! > 0xffff;
 }
 
 function marianFiles(source: TrainedModel, target?: TrainedModel): [string, string | Uint8Array][] {

@@ -8,6 +8,9 @@ const TEXTS_AT_A_TIME = 2048;
 
 /** The words of all texts; `addWords` cuts one text. */
 export async function countTexts(texts: Texts, addWords: (text: string, counts: Counts) => void): Promise<Counts> {
+  // A string is iterable, too: by its characters, which is not what can be meant.
+  if (typeof texts === 'string')
+    fail('tokenizer', 'the texts to train on are one string. Give a list or a stream of them.');
   const counts = new Counts();
   let read = 0;
   for await (const text of texts) {

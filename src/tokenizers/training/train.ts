@@ -1,7 +1,5 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { loadTokenizer } from '../load.js';
+import { memorySource } from '../source.js';
 import type { Tokenizer } from '../tokenizer.js';
 import { trainByteLevelBpe } from './byte-level-bpe.js';
 import {
@@ -29,16 +27,7 @@ const TRAINERS: Readonly<Record<TokenizerType, Trainer>> = {
  */
 export async function trainTokenizer(texts: Texts, options: TokenizerTrainingOptions): Promise<Tokenizer> {
   const resolved = resolveTrainingOptions(options);
-  return fromFiles(await TRAINERS[resolved.type](texts, resolved), resolved.modelType);
-}
-
-/** The tokenizer that loading these files gives, so that what was trained and what is saved are one. */
-function fromFiles(files: TokenizerFiles, modelType: string): Tokenizer {
-  const folder = mkdtempSync(join(tmpdir(), 'seq2seq-tokenizer-'));
-  try {
-    for (const [name, content] of files) writeFileSync(join(folder, name), content);
-    return loadTokenizer(folder, modelType);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  const files = await TRAINERS[resolved.type](texts, resolved);
+  // What was trained is what its files give, so that it is the same when it is saved and loaded.
+  return loadTokenizer(memorySource(files), resolved.modelType);
 }

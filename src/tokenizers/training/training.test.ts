@@ -173,6 +173,14 @@ describe('unigram', () => {
     expect(vocabularyOf(separate, 'tokenizer_config.json')).toHaveProperty('separate_vocabs', true);
   });
 
+  it('takes a text that is one long word', async () => {
+    const text = 'ab\u{1f600}'.repeat(20_000);
+    const model = modelOf(await files.unigram([text], { vocabSize: 50 }));
+    expect(model.decode(model.encodePieces(text)) === text).toBe(true);
+    // A space, and of each part the letters and the sign.
+    expect(model.encode(text)).toHaveLength(40_001);
+  });
+
   it.each([
     ['mbart', 30],
     ['mbart50', 57],
@@ -229,6 +237,9 @@ describe('training', () => {
   it('refuses texts without words, and what is no text', async () => {
     for (const type of ['bpe', 'wordpiece', 'unigram'] as const) {
       await expect(files[type]([''], {})).rejects.toThrow('tokenizer: the 1 texts to train on have no words');
+      await expect(files[type]('abc' as unknown as string[], {})).rejects.toThrow(
+        'the texts to train on are one string',
+      );
       await expect(files[type](['a', 7 as unknown as string], {})).rejects.toThrow('text 1 to train on is 7');
     }
   });

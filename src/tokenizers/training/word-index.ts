@@ -5,6 +5,8 @@ import type { IndexedWords } from './suffixes.js';
 const CHARACTER_COVERAGE = 0.9995;
 /** Never pieces: what the format ends strings with, and what SentencePiece marks rare characters with. */
 const RESERVED = new Set(['\0', '\u2585']);
+/** Stands before every text, however rare that is among the characters of long ones. */
+const SPACE = '\u2581';
 
 /** Words as ids of characters, and the characters by id, most frequent first; id 0 stands for all that are too rare. */
 export function indexWords(counts: Counts): { words: IndexedWords; characters: string[] } {
@@ -13,9 +15,9 @@ export function indexWords(counts: Counts): { words: IndexedWords; characters: s
   const characters = [''];
   let covered = 0;
   for (const [character, count] of frequent) {
-    if (covered / total >= CHARACTER_COVERAGE) break;
+    const isCovered = covered / total >= CHARACTER_COVERAGE;
     covered += count;
-    if (!RESERVED.has(character)) characters.push(character);
+    if (!RESERVED.has(character) && (!isCovered || character === SPACE)) characters.push(character);
   }
 
   const ids = new Map(characters.map((character, id) => [character, id]));
