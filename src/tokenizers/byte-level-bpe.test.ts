@@ -511,3 +511,18 @@ describe('errors', () => {
     expect(() => tokenizer.encode('a', { maxLength: Number.NaN })).toThrow('a length of NaN');
   });
 });
+
+test('RoBERTa: its class, and a mask that is sought in the text as it is', () => {
+  const tokenizer = loadTokenizer(join(FIXTURES, 'slow'), 'roberta');
+  const files = tokenizer.files();
+  expect(JSON.parse(files.get('tokenizer_config.json') as string)).toMatchObject({
+    tokenizer_class: 'RobertaTokenizer',
+  });
+  const { added_tokens } = JSON.parse(files.get('tokenizer.json') as string) as { added_tokens: object[] };
+  expect(added_tokens.at(-1)).toMatchObject({ content: '<mask>', lstrip: true, normalized: false });
+  for (const { text, ids, decoded } of read<Case[]>('cases.json')) {
+    expect([...tokenizer.encode(text)]).toEqual([0, ...ids, 2]);
+    expect(tokenizer.decode([0, ...ids, 2])).toBe(decoded);
+  }
+  expect(() => loadTokenizer(join(FIXTURES, 'slow'), 'roberta', { doLowerCase: true })).toThrow(/^tokenizer: /);
+});

@@ -20,6 +20,7 @@ import type { TokenizerSource } from './source.js';
 import { type SubwordModel, SubwordTokenizer } from './subword-tokenizer.js';
 import { type PostProcessor, postProcessorSchema, templateOf } from './template.js';
 import type { Tokenizer } from './tokenizer.js';
+import { checkVocabulary, isObject } from './vocabulary.js';
 import { wordEnd } from './words.js';
 
 /** The parts of a tokenizer.json that this family can have. */
@@ -264,24 +265,6 @@ function serialize({ vocab, merges, unkToken, fuseUnk, ignoreMerges, tokens, pos
   };
 }
 
-function checkVocabulary(vocab: object, source: string): ReadonlyMap<string, number> {
-  const owners = new Map<number, string>();
-  const ids = new Map<string, number>();
-  for (const [token, id] of Object.entries(vocab)) {
-    if (!Number.isSafeInteger(id) || id < 0)
-      fail('tokenizer', `${source}: the id of "${token}" is ${JSON.stringify(id)}. Ids are whole numbers from 0.`);
-    if (owners.has(id))
-      fail(
-        'tokenizer',
-        `${source}: "${owners.get(id)}" and "${token}" have the same id, ${id}. Every token needs its own.`,
-      );
-    owners.set(id, token);
-    ids.set(token, id);
-  }
-  if (ids.size === 0) fail('tokenizer', `${source}: the vocabulary has no tokens.`);
-  return ids;
-}
-
 /**
  * merges.txt as the reference reads it: the first line is the version, whatever it says, and what follows the last newline
  * does not count.
@@ -300,8 +283,4 @@ function parseMerge(text: string, where: string): Merge {
     );
   }
   return [left, right];
-}
-
-function isObject(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -17,3 +17,4 @@ export {
   trainableTypes,
   trainTokenizer,
 } from './training/index.js';
+export { createWordPiece, type WordPieceFamily, type WordPieceOptions } from './wordpiece.js';

@@ -3,6 +3,7 @@ import { fail } from '../errors.js';
 import { loadByteLevelBpe } from './byte-level-bpe.js';
 import { directorySource, type TokenizerSource } from './source.js';
 import type { Tokenizer } from './tokenizer.js';
+import { loadWordPiece } from './wordpiece.js';
 
 export interface TokenizerLoadOptions {
   /** Lower the case of every text; overrides the `do_lower_case` of the tokenizer's files. */
@@ -16,6 +17,9 @@ export type TokenizerLoader = (files: TokenizerSource, options: TokenizerLoadOpt
 const LOADERS: Readonly<Record<string, TokenizerLoader>> = {
   bart: cased((files) => loadByteLevelBpe(files, 'bart')),
   roberta: cased((files) => loadByteLevelBpe(files, 'roberta')),
+  bert: (files, options) => loadWordPiece(files, options, 'bert'),
+  distilbert: (files, options) => loadWordPiece(files, options, 'distilbert'),
+  electra: (files, options) => loadWordPiece(files, options, 'electra'),
 };
 
 export const tokenizerFamilies: readonly string[] = Object.keys(LOADERS);

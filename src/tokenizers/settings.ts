@@ -85,7 +85,8 @@ export interface ResolvedTokens {
 
 /** What a family's tokenizer class holds about special tokens. */
 export interface RoleRules {
-  defaults: Readonly<Record<Role, string>>;
+  /** The token of each role that the class gives one. */
+  defaults: Readonly<Partial<Record<Role, string>>>;
   /** The token that the class makes of a plain string; a string if it takes the token as it finds it. */
   cast(role: Role, content: string): TokenOrText;
 }
@@ -105,7 +106,10 @@ export function resolveTokens(
   const named = ROLES.flatMap((role): [Role, TokenOrText][] => {
     const token = config[fieldOf(role)];
     if (token === null) return [];
-    if (token === undefined) return [[role, rules.cast(role, rules.defaults[role])]];
+    if (token === undefined) {
+      const content = rules.defaults[role];
+      return content === undefined ? [] : [[role, rules.cast(role, content)]];
+    }
     const known = described.get(contentOf(token));
     return [[role, known ?? (typeof token === 'string' ? rules.cast(role, token) : token)]];
   });
