@@ -142,6 +142,12 @@ describe('unigram', () => {
     }
   });
 
+  it('takes capitals as small letters if asked to', async () => {
+    const model = modelOf(await files.unigram(corpus, { vocabSize: 2000, lowercase: true }));
+    expect(model.pieces.filter(({ piece, type }) => type === 'normal' && /\p{Lu}/u.test(piece))).toEqual([]);
+    expect(model.encode('THE Größe É')).toEqual(model.encode('the größe e\u0301'));
+  });
+
   it('keeps scripts, digits and words apart', async () => {
     const model = modelOf(await files.unigram(corpus, { vocabSize: 3000 }));
     for (const { piece } of model.pieces.slice(3)) {
