@@ -63,6 +63,19 @@ describe('seq2seq tokenizer train', () => {
     expect(vocabularies[2]).not.toEqual(vocabularies[0]);
   });
 
+  it('lowers the case of a WordPiece tokenizer', () => {
+    const lowered = ['--type', 'wordpiece', '--lowercase', '--vocab-size', '120', '--min-frequency', '3'];
+    const { status, stderr } = train(...lowered, '--input', plain, '--output-dir', 'lowered', '--silent');
+    expect(status, stderr).toBe(0);
+    const tokenizer = loadTokenizer(join(folder, 'lowered'), 'bert');
+    expect(tokenizer.encode('THE STORY')).toEqual(tokenizer.encode('the story'));
+    expect(tokenizer.decode(tokenizer.encode('The Story'))).toBe('[CLS] the story [SEP]');
+    expect(readJson(join(folder, 'lowered', 'tokenizer_config.json'))).toMatchObject({
+      tokenizer_class: 'BertTokenizer',
+      do_lower_case: true,
+    });
+  });
+
   it('keeps what is in a directory unless told to overwrite, and then leaves nothing of another tokenizer', () => {
     mkdirSync(join(folder, 'full'));
     file('full/vocab.txt', '[PAD]\n');

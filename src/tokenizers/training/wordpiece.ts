@@ -1,4 +1,4 @@
-import { bertWords } from './bert-words.js';
+import { bertNormalizer, bertWords } from '../bert-normalizer.js';
 import { type Counts, compareCodePoints, countCharacters } from './counts.js';
 import { learnMerges, spellWords } from './merges.js';
 import { type ResolvedTrainingOptions, requireRoom, type Texts, type TokenizerFiles, warnIfFewer } from './options.js';
@@ -22,8 +22,9 @@ const TOKENIZER_CLASS: Partial<Record<string, string>> = {
  */
 export async function trainWordPiece(texts: Texts, options: ResolvedTrainingOptions): Promise<TokenizerFiles> {
   const { lowercase, modelType } = options;
+  const normalize = bertNormalizer({ cleanText: true, tokenizeChineseChars: true, lowercase });
   const counts = await countTexts(texts, (text, words) => {
-    for (const word of bertWords(text, lowercase)) words.add(word);
+    for (const word of bertWords(normalize(text))) words.add(word);
   });
   const tokens = learnWordPieces(counts, options);
   return new Map([
