@@ -225,7 +225,6 @@ function filesOf(parts: Parts): ReadonlyMap<string, string> {
   const defaults = {
     add_prefix_space: false,
     errors: 'replace',
-    tokenizer_class: FAMILIES[family].tokenizerClass,
     trim_offsets: true,
   };
   const mergeLines = merges.map((merge) => `${merge.join(' ')}\n`);
@@ -233,7 +232,7 @@ function filesOf(parts: Parts): ReadonlyMap<string, string> {
     ['tokenizer.json', JSON.stringify(serialize(parts))],
     ['vocab.json', JSON.stringify(Object.fromEntries(vocab))],
     ['merges.txt', `#version: 0.2\n${mergeLines.join('')}`],
-    ...settingsFiles({ ...defaults, ...config }, tokens, vocab),
+    ...settingsFiles({ ...defaults, ...config, tokenizer_class: FAMILIES[family].tokenizerClass }, tokens, vocab),
   ]);
 }
 

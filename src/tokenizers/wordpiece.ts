@@ -252,6 +252,6 @@ function filesOf(parts: Parts): ReadonlyMap<string, string> {
   return new Map([
     ['tokenizer.json', JSON.stringify(serialized)],
     ['vocab.txt', Array.from(lines, (token) => `${token ?? ''}\n`).join('')],
-    ...settingsFiles({ tokenizer_class: CLASSES[family], ...said }, tokens, vocab),
+    ...settingsFiles({ ...said, tokenizer_class: CLASSES[family] }, tokens, vocab),
   ]);
 }
