@@ -12,7 +12,6 @@ const TOKENIZER_CLASS: Partial<Record<string, string>> = { bart: 'BartTokenizer'
 export async function trainByteLevelBpe(texts: Texts, options: ResolvedTrainingOptions): Promise<TokenizerFiles> {
   const alphabet = byteAlphabet().sort(compareCodePoints);
   const special = Object.keys(bartVocabulary([]));
-  const [mask, ...leading] = special.reverse();
   requireRoom(
     options,
     alphabet.length + special.length,
@@ -20,7 +19,7 @@ export async function trainByteLevelBpe(texts: Texts, options: ResolvedTrainingO
   );
   const counts = await countTexts(texts, addWords);
 
-  const tokens = [...leading.reverse(), ...alphabet];
+  const tokens = [...special.slice(0, -1), ...alphabet];
   const ids = new Map(tokens.map((token, id) => [token, id]));
   const words = spellWords(counts, (word) => Array.from(toByteAlphabet(word), (character) => ids.get(character)!));
   const merges = learnMerges(words, tokens, {
@@ -30,7 +29,7 @@ export async function trainByteLevelBpe(texts: Texts, options: ResolvedTrainingO
     join: (left, right) => left + right,
   });
   const vocabulary = bartVocabulary(tokens);
-  warnIfFewer(options, tokens.length + [mask].length);
+  warnIfFewer(options, Object.keys(vocabulary).length);
   return new Map([
     ['vocab.json', JSON.stringify(vocabulary)],
     ['merges.txt', `#version: 0.2\n${merges.map((merge) => `${merge.join(' ')}\n`).join('')}`],

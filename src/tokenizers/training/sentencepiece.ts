@@ -95,14 +95,12 @@ function splitsPair(text: string, start: number): boolean {
 }
 
 function marianFiles(source: TrainedModel, target?: TrainedModel): [string, string | Uint8Array][] {
-  return [
+  const files: [string, string | Uint8Array][] = [
     ['source.spm', source.bytes],
     ['target.spm', (target ?? source).bytes],
     ['vocab.json', marianVocabulary(source)],
-    ...(target
-      ? ([['target_vocab.json', marianVocabulary(target)]] as const).map(([n, c]): [string, string] => [n, c])
-      : []),
   ];
+  return target ? [...files, ['target_vocab.json', marianVocabulary(target)]] : files;
 }
 
 /** `</s>` 0, `<unk>` 1, the pieces, and `<pad>` last. */
