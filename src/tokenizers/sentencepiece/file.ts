@@ -135,7 +135,11 @@ function parseNormalizer(bytes: Uint8Array, place: string): NormalizerSpec {
   const defaults: NormalizerSpec = SENTENCE_PIECE_DEFAULTS.normalizer;
   return {
     name: read(NORMALIZER.name, textOf, defaults.name),
-    precompiledCharsmap: read(NORMALIZER.charsmap, (v, what) => bytesOf(v, what).slice(), defaults.precompiledCharsmap),
+    precompiledCharsmap: read(
+      NORMALIZER.charsmap,
+      (v, what) => Uint8Array.from(bytesOf(v, what)),
+      defaults.precompiledCharsmap,
+    ),
     addDummyPrefix: read(NORMALIZER.dummyPrefix, booleanOf, defaults.addDummyPrefix),
     removeExtraWhitespaces: read(NORMALIZER.extraWhitespaces, booleanOf, defaults.removeExtraWhitespaces),
     escapeWhitespaces: read(NORMALIZER.escape, booleanOf, defaults.escapeWhitespaces),
