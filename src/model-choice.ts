@@ -1,5 +1,5 @@
 import { fail, nearest } from './errors.js';
-import { type ModelType, modelTypes } from './models/index.js';
+import { type ModelType, modelTypes } from './model-types.js';
 
 /** Where a model comes from: one name, an encoder's and a decoder's, or nowhere: it starts fresh from a config. */
 export type ModelNames =

@@ -2,31 +2,22 @@ import { randomInt } from 'node:crypto';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
-import { checkArgs, parseArgs, type Seq2SeqArgs, type Seq2SeqArgsInput, updateArgs } from './args/index.js';
+import { type Seq2SeqArgs, type Seq2SeqArgsInput, updateArgs } from './args/index.js';
 import { makeDirectory, writeFileWhole } from './checkpoints/index.js';
 import { type RowInput, rowsFrom } from './data/index.js';
 import { physicalCores } from './engine/index.js';
 import { fail, refuseUnknown } from './errors.js';
 import { GenerationPrograms, generate, resolveGenerationOptions } from './generation/index.js';
-import { createFreshModel, loadModelDirectory, type ModelParts, saveModelDirectory } from './model-directory.js';
-import { Progress } from './progress.js';
-import { loadTokenizer, type Tokenizer } from './tokenizers/index.js';
-import { encodeExamples, evaluateLoss, type TrainingResult, train } from './training/index.js';
+import type { ModelParts } from './model-parts.js';
+import { saveModel } from './model-saving.js';
+import { type LoadOptions, obtainModel } from './model-source.js';
 
-export interface LoadOptions {
-  /** The model type of one checkpoint for both sides: `bart`. */
-  encoderDecoderType?: string | undefined;
-  /** The directory of that checkpoint. Without it `config` describes a fresh model. */
-  encoderDecoderName?: string | undefined;
-  encoderType?: string | undefined;
-  encoderName?: string | undefined;
-  decoderName?: string | undefined;
-  /** Values of config.json that override the checkpoint's, or that describe a fresh model. */
-  config?: Readonly<Record<string, unknown>> | undefined;
-  /** The tokenizer of a fresh model, instead of the option `tokenizerName`. */
-  tokenizer?: Tokenizer | undefined;
-  args?: Seq2SeqArgsInput | undefined;
-}
+export type { LoadOptions } from './model-source.js';
+
+import { pick } from './pick.js';
+import { Progress } from './progress.js';
+import type { Tokenizer } from './tokenizers/index.js';
+import { encodeExamples, evaluateLoss, type TrainingResult, train } from './training/index.js';
 
 export interface TrainOptions {
   /** Instead of the option `outputDir`. */
@@ -69,42 +60,11 @@ export class Seq2SeqModel {
     this.#args = args;
   }
 
-  /** Loads a checkpoint, or starts a fresh model from `config` and a tokenizer. */
+  /** Loads a checkpoint by a directory or a hub id, or starts a fresh model from `config` and a tokenizer. */
   static async load(options: LoadOptions): Promise<Seq2SeqModel> {
-    refuseUnknown('load', options, LOAD_OPTIONS);
-    const { encoderDecoderType: type, encoderDecoderName: name, config = {} } = options;
-    if (options.encoderType !== undefined || options.encoderName !== undefined || options.decoderName !== undefined) {
-      fail(
-        'model',
-        'models of a separate encoder and decoder come with a later release. Use encoderDecoderType "bart".',
-      );
-    }
-    if (type === undefined)
-      fail('model', 'encoderDecoderType is missing. Give it with encoderDecoderName, or with a config.');
-    const given = checkArgs(options.args);
-    const changes = { ...given.config, ...config };
-    if (name !== undefined) {
-      const { args, warnings, ...parts } = loadModelDirectory(name, type, changes);
-      const all = parseArgs({ ...args, ...given, modelName: name, modelType: type });
-      if (!all.silent) for (const warning of warnings) process.stderr.write(`${warning}\n`);
-      return new Seq2SeqModel(parts, all);
-    }
-    if (Object.keys(changes).length === 0) {
-      fail('model', 'neither encoderDecoderName nor a config is given. Name a checkpoint, or describe a fresh model.');
-    }
-    const tokenizer =
-      options.tokenizer ??
-      loadTokenizer(
-        given.tokenizerName ?? fail('model', 'a fresh model needs a tokenizer. Set tokenizerName to a directory.'),
-        type,
-      );
-    const parts = createFreshModel(
-      changes,
-      type,
-      { source: tokenizer, target: tokenizer },
-      given.manualSeed ?? randomInt(2 ** 32),
-    );
-    return new Seq2SeqModel(parts, parseArgs({ ...given, modelType: type }));
+    const { parts, args, warnings } = await obtainModel(options);
+    if (!args.silent) for (const warning of warnings) process.stderr.write(`${warning}\n`);
+    return new Seq2SeqModel(parts, args);
   }
 
   get args(): Seq2SeqArgs {
@@ -143,7 +103,7 @@ export class Seq2SeqModel {
       const { examples, report } = await this.#encode(trainData);
       if (!args.silent) process.stderr.write(`${report}\n`);
       this.#releasePrograms();
-      const save = (directory: string) => saveModelDirectory(directory, this.#parts, args);
+      const save = (directory: string) => saveModel(directory, this.#parts, args);
       const result = await train({
         architecture: this.#parts.architecture,
         weights: this.#parts.weights,
@@ -214,6 +174,7 @@ export class Seq2SeqModel {
         topK: args.topK ?? null,
         topP: args.topP ?? null,
         seed: args.manualSeed ?? null,
+        ...languageToken(this.#parts, args.tgtLang),
       },
       generationConfig ?? {},
       config,
@@ -249,7 +210,7 @@ export class Seq2SeqModel {
   /** Writes the model to a directory that Python's Transformers and Simple Transformers load as well. */
   async saveModel(outputDir: string = this.#args.outputDir): Promise<void> {
     this.#requireRest();
-    await saveModelDirectory(outputDir, this.#parts, this.#args);
+    await saveModel(outputDir, this.#parts, this.#args);
   }
 
   /** Frees the engine's memory. The model must not be used afterwards. */
@@ -305,16 +266,6 @@ function requireEmpty(directory: string): void {
 }
 
 // Callers in JavaScript get no help from types.
-const LOAD_OPTIONS = [
-  'encoderDecoderType',
-  'encoderDecoderName',
-  'encoderType',
-  'encoderName',
-  'decoderName',
-  'config',
-  'tokenizer',
-  'args',
-] as const satisfies (keyof LoadOptions)[];
 const TRAIN_OPTIONS = ['outputDir', 'showRunningLoss', 'args', 'signal'] as const satisfies (keyof TrainOptions)[];
 const EVAL_OPTIONS = ['outputDir', 'silent', 'signal'] as const satisfies (keyof EvalOptions)[];
 const PREDICT_OPTIONS = ['onProgress', 'onUnfinished', 'signal'] as const satisfies (keyof PredictOptions)[];
@@ -322,6 +273,10 @@ const PREDICT_OPTIONS = ['onProgress', 'onUnfinished', 'signal'] as const satisf
 /** Fewer rows than this are tokenised before a bar could be read. */
 const LONG_TO_TOKENISE = 20_000;
 
-function pick<T, K extends keyof T>(from: T, ...names: readonly K[]): Pick<T, K> {
-  return Object.fromEntries(names.map((name) => [name, from[name]])) as Pick<T, K>;
+/** The target's language code where the model is told it by a token. */
+function languageToken({ architecture, tokenizers }: ModelParts, language: string) {
+  const { languageCode } = architecture;
+  if (languageCode === undefined) return {};
+  const id = tokenizers.target.idOf(language);
+  return { [languageCode]: id ?? fail('tgtLang', `the tokenizer has no language code "${language}".`) };
 }

@@ -13,10 +13,6 @@ const caching = o.later(
 const workers = o.later('tokenising in worker threads comes with a later release; rows are tokenised in this process');
 const watching = o.later('TensorBoard and W&B come with a later release; training_log.jsonl has every logged step');
 const quantizing = o.later('quantized models come with a later release');
-const otherTypes = o.later('model types other than bart come with a later release');
-const casing = o.later(
-  "BART's tokenizer keeps case; lower-casing comes with the types that have it, in a later release",
-);
 const metrics = o.later('metrics on generated texts come with a later release');
 const retrieval = o.later('retrieval-augmented generation (rag-token, rag-sequence) comes with a later release');
 
@@ -75,9 +71,16 @@ export const dataOptions = {
   encoding: o.works(o.text.optional(), undefined, 'Encoding of data files; unset, UTF-8.', {
     note: "A name of the WHATWG Encoding standard, or one of Python's for UTF-8 and Latin-1.",
   }),
-  doLowerCase: casing(o.flag, false, 'Lower-cases texts.'),
-  srcLang: otherTypes(o.text, 'en_XX', 'Language code of the sources (mbart, mbart50).'),
-  tgtLang: otherTypes(o.text, 'ro_RO', 'Language code of the targets (mbart, mbart50).'),
+  doLowerCase: o.works(
+    o.flag,
+    false,
+    'Lower-cases texts, in tokenizers that can: those of BERT, DistilBERT and ELECTRA.',
+    {
+      note: "True overrides the `do_lower_case` of the tokenizer's files; false leaves it as it is. The reference ignores it.",
+    },
+  ),
+  srcLang: o.works(o.text, 'en_XX', 'Language code of the sources (mbart, mbart50).'),
+  tgtLang: o.works(o.text, 'ro_RO', 'Language code of the targets (mbart, mbart50).'),
   reprocessInputData: caching(o.flag, true, 'Tokenises anew although a cache exists.'),
   noCache: caching(o.flag, false, 'Writes no cache of tokenised rows.', {
     note: 'No cache is written yet, whatever the value.',
@@ -213,17 +216,30 @@ export const loggingOptions = {
 
 export const modelOptions = {
   config: o.works(o.object, {}, "Values that override those of the model's config.json."),
-  tokenizerName: o.works(o.path.optional(), undefined, 'Directory of the tokenizer of a model that starts fresh.', {
-    note: 'Not kept in model_args.json: a saved model carries its tokenizer.',
-    python: { local: true },
-  }),
+  tokenizerName: o.works(
+    o.path.optional(),
+    undefined,
+    'Directory or hub id of the tokenizer, if it is not beside the model.',
+    {
+      note: 'Not kept in model_args.json: a saved model carries its tokenizer.',
+      python: { local: true },
+    },
+  ),
   threads: o.works(o.count.optional(), undefined, 'Threads that compute; unset, as many as physical cores.', {
     python: { name: 'thread_count' },
   }),
   modelName: o.recorded(o.text.optional(), undefined, 'What the model was loaded from; set by the model.'),
   modelType: o.recorded(o.text.optional(), undefined, 'Its type, e.g. bart; set by the model.'),
-  tokenizerType: otherTypes(o.text.optional(), undefined, 'Kind of tokenizer, where the model does not tell.'),
-  baseMarianModelName: otherTypes(o.text.optional(), undefined, "Where a marian model's tokenizer comes from."),
+  tokenizerType: o.works(
+    o.text.optional(),
+    undefined,
+    "Family of the tokenizer, if not the model type's own, e.g. roberta.",
+  ),
+  baseMarianModelName: o.works(
+    o.text.optional(),
+    undefined,
+    "Where a marian model's tokenizer comes from if its directory has none: a directory or hub id.",
+  ),
   dynamicQuantize: quantizing(o.flag, false, 'Quantizes the model to 8 bits when it is loaded.'),
   quantizedModel: quantizing(o.flag, false, 'Loads a model that was saved quantized.'),
   fp16: o.refused(

@@ -1,7 +1,7 @@
 export { makeDirectory } from './directory.js';
 export type { ElementTypeName } from './element-types.js';
 export { checkFinite } from './finite.js';
-export type { JsonObject, JsonValue } from './json.js';
+export { type JsonObject, type JsonValue, readJsonObject } from './json.js';
 export { type CheckpointLayout, checkpointLayout } from './layout.js';
 export { type ExpectedWeight, type MatchedWeights, type MatchOptions, matchWeights } from './match.js';
 export { type Checkpoint, type OpenWeights, openCheckpoint, openWeights } from './open.js';

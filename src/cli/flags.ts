@@ -26,9 +26,10 @@ function hasFlag(name: OptionName): boolean {
 /** Adds every option of the table to a command; the help shows those that work and are named in `shown`, singly or by group. */
 export function addArgsFlags(command: Command, shown: readonly (GroupTitle | OptionName)[]): Command {
   command.addOption(
-    new Option('--config <file>', 'JSON file of options, named as here in camelCase or as in Python').helpGroup(
-      'Options from a file:',
-    ),
+    new Option(
+      '--config <file>',
+      "JSON file of options, named as here in camelCase or as in Python; or a model's config.json",
+    ).helpGroup('Options from a file:'),
   );
   for (const [title, group] of Object.entries(optionGroups)) {
     for (const name of optionNames.filter((candidate) => candidate in group && hasFlag(candidate))) {
@@ -69,7 +70,7 @@ function flagNames(name: OptionName): string[] {
 /** The options that the user gave: those of `--config` first, flags on top. Anything wrong with them is bad usage. */
 export function givenArgs(command: Command): Seq2SeqArgsInput {
   const values: Record<string, unknown> = command.opts();
-  const fromFile = typeof values.config === 'string' ? argsOfFile(values.config) : {};
+  const fromFile = typeof values.config === 'string' && !isModelConfig(values.config) ? argsOfFile(values.config) : {};
   return asUsage(() => {
     const fromFlags: Record<string, unknown> = {};
     for (const name of optionNames.filter(hasFlag)) {
@@ -82,11 +83,15 @@ export function givenArgs(command: Command): Seq2SeqArgsInput {
   });
 }
 
+/** Whether `--config` names a model's config.json, which describes a fresh model, and not a file of options. */
+export function isModelConfig(path: unknown): boolean {
+  if (typeof path !== 'string') return false;
+  const json = readJsonObject('--config', path);
+  return ['architectures', 'vocab_size', 'encoder', 'd_model'].some((name) => name in json);
+}
+
 function argsOfFile(path: string): Seq2SeqArgsInput {
   const json = readJsonObject('--config', path);
-  if ('architectures' in json || 'vocab_size' in json) {
-    usage(path, "this is a model's config.json, not a file of options. Give it to --model-config.");
-  }
   if (!('model_class' in json)) return asUsage(() => checkArgs(json, path));
   const { args, warnings } = asUsage(() => fromPythonJson(json, path));
   for (const warning of warnings) console.error(warning);

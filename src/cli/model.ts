@@ -1,52 +1,97 @@
 import { type Command, Option } from 'commander';
+import type { LoadOptions } from '../index.js';
+import { chooseModel } from '../model-choice.js';
 import type { Seq2SeqModel } from '../seq2seq-model.js';
-import { usage } from './failure.js';
-import { givenArgs, readJsonObject } from './flags.js';
+import type { NewSpecialTokens } from '../tokenizers/index.js';
+import { asUsage, usage } from './failure.js';
+import { givenArgs, isModelConfig, readJsonObject } from './flags.js';
 
-/** What each flag of model selection says; encoder and decoder by themselves are for the generic encoder-decoders. */
+const GROUP = 'Which model:';
+const DOWNLOAD = 'Models of the hub:';
+
+/** The flags that choose a model, with what each says. */
 const selection = {
-  '--encoder-decoder-type <type>': 'architecture of the model: bart',
-  '--encoder-decoder-name <dir>': 'directory of the model, as Hugging Face or this program saves it',
+  '--encoder-decoder-type <type>': 'type of the model: bart, mbart, mbart50, marian, or as --encoder-type',
+  '--encoder-decoder-name <name>': 'directory or hub id of the model, as Hugging Face or this program saves it',
+  '--encoder-type <type>': 'type of the encoder: bert, roberta, distilbert, camembert, electra',
+  '--encoder-name <name>': 'directory or hub id of an encoder; takes a decoder beside it',
+  '--decoder-name <name>': 'directory or hub id of a BERT to decode; what it lacks starts fresh',
   '--model-config <file>': "a model's config.json: alone a model starts fresh from it, with a name it overrides values",
+  '--additional-special-tokens-encoder <tokens>': "further special tokens of the sources' tokenizer, as a list or JSON",
+  '--additional-special-tokens-decoder <tokens>': "further special tokens of the targets' tokenizer, as a list or JSON",
 };
-const generic = ['--encoder-type <type>', '--encoder-name <dir>', '--decoder-name <dir>'];
+
+const download = {
+  '--revision <name>': 'branch, tag or commit [main]',
+  '--token <token>': 'of a private or gated repository; better in the variable HF_TOKEN',
+  '--hub-cache-dir <dir>':
+    "directory of the downloads [Python's: HF_HUB_CACHE, HF_HOME/hub or ~/.cache/huggingface/hub]",
+  '--force-download': 'download again what is there',
+  '--no-resume-download': 'start cut downloads from the beginning',
+  '--local-files-only': 'use what was downloaded before, and no network',
+  '--proxy <url>': 'proxy for all downloads; otherwise the usual variables count',
+};
 
 export function addModelFlags(command: Command): Command {
-  for (const [flags, description] of Object.entries(selection)) {
-    command.addOption(new Option(flags, description).helpGroup('Which model:'));
+  for (const [group, flags] of [
+    [GROUP, selection],
+    [DOWNLOAD, download],
+  ] as const) {
+    for (const [flag, description] of Object.entries(flags)) {
+      command.addOption(new Option(flag, description).helpGroup(group));
+    }
   }
-  for (const flags of generic) command.addOption(new Option(flags).hideHelp());
   return command;
 }
 
-interface Choice {
-  readonly encoderDecoderType: string;
-  readonly encoderDecoderName?: string;
-  readonly config?: Record<string, unknown>;
-}
-
-function chosenModel(command: Command): Choice {
-  const values: Record<string, string | undefined> = command.opts();
-  for (const name of ['encoderType', 'encoderName', 'decoderName'] as const) {
-    if (values[name] !== undefined) {
-      usage(
-        command.name(),
-        'models of a separate encoder and decoder come with a later release. Use --encoder-decoder-type bart.',
-      );
-    }
-  }
-  const { encoderDecoderType, encoderDecoderName, modelConfig } = values;
-  if (encoderDecoderType === undefined || (encoderDecoderName === undefined && modelConfig === undefined)) {
+/** What the flags and files of a command line ask for. */
+function chosenModel(command: Command): LoadOptions {
+  const { modelConfig, config, ...values } = command.opts<Record<string, string | boolean | undefined>>();
+  const text = (name: string) => values[name] as string | undefined;
+  const file = (modelConfig ?? (isModelConfig(config) ? config : undefined)) as string | undefined;
+  const flag = modelConfig === undefined ? '--config' : '--model-config';
+  const choice: LoadOptions = {
+    encoderDecoderType: text('encoderDecoderType'),
+    encoderDecoderName: text('encoderDecoderName'),
+    encoderType: text('encoderType'),
+    encoderName: text('encoderName'),
+    decoderName: text('decoderName'),
+    config: file === undefined ? undefined : readJsonObject(flag, file),
+    additionalSpecialTokensEncoder: specialTokens(
+      '--additional-special-tokens-encoder',
+      text('additionalSpecialTokensEncoder'),
+    ),
+    additionalSpecialTokensDecoder: specialTokens(
+      '--additional-special-tokens-decoder',
+      text('additionalSpecialTokensDecoder'),
+    ),
+    revision: text('revision'),
+    token: text('token'),
+    cacheDir: text('hubCacheDir'),
+    forceDownload: values.forceDownload as boolean | undefined,
+    resumeDownload: values.resumeDownload as boolean | undefined,
+    localFilesOnly: values.localFilesOnly as boolean | undefined,
+    proxies: text('proxy') === undefined ? undefined : { http: text('proxy')!, https: text('proxy')! },
+  };
+  if (choice.encoderDecoderType === undefined && choice.encoderType === undefined) {
     usage(
       command.name(),
-      'which model? Give --encoder-decoder-type with --encoder-decoder-name DIR, or with --model-config FILE for a fresh one.',
+      'which model? Give --encoder-decoder-type with --encoder-decoder-name NAME, or --encoder-type with --encoder-name and ' +
+        '--decoder-name, or a type with --model-config FILE for a fresh one.',
     );
   }
-  return {
-    encoderDecoderType,
-    ...(encoderDecoderName === undefined ? {} : { encoderDecoderName }),
-    ...(modelConfig === undefined ? {} : { config: readJsonObject('--model-config', modelConfig) }),
-  };
+  asUsage(() => chooseModel(choice, file !== undefined));
+  return choice;
+}
+
+/** A list `<a>,<b>`, or JSON: a list, or an object of named tokens. */
+function specialTokens(flag: string, text: string | undefined): NewSpecialTokens | undefined {
+  if (text === undefined || !/^\s*[[{]/.test(text)) return text?.split(',');
+  try {
+    return JSON.parse(text) as NewSpecialTokens;
+  } catch (error) {
+    return usage(flag, `${text} is not JSON: ${(error as Error).message}. Give a list of tokens, or valid JSON.`);
+  }
 }
 
 /** How to load the model that a command line asks for. What was asked is checked at once, and loaded when called. */

@@ -1,5 +1,6 @@
 /** Architectures: forward passes over packed rows, and what the rest of the package needs to know of each. */
 import { fail } from '../errors.js';
+import { modelTypes } from '../model-types.js';
 import type { Seq2SeqArchitecture } from './architecture.js';
 import { bart } from './bart.js';
 import type { JsonObject } from './config.js';
@@ -24,20 +25,6 @@ const architectures: Readonly<Record<string, (config: JsonObject, type: string) 
   marian,
   mbart,
 };
-
-/** The types as users name them, and the `model_type` of config.json that each is a case of. */
-export const modelTypes = {
-  bart: 'bart',
-  mbart: 'mbart',
-  mbart50: 'mbart',
-  marian: 'marian',
-  bert: 'encoder-decoder',
-  roberta: 'encoder-decoder',
-  distilbert: 'encoder-decoder',
-  camembert: 'encoder-decoder',
-  electra: 'encoder-decoder',
-} as const;
-export type ModelType = keyof typeof modelTypes;
 
 /** The types that a config.json of this `model_type` may be taken for. */
 function fittingTypes(config: JsonObject): string[] {

@@ -1,0 +1,66 @@
+import type { Tokenizers } from './data/index.js';
+import { checkVocabulary, type ModelParts, withSpecialIds, withVocabularySizes } from './model-parts.js';
+import { type ModelType, modelTypes } from './model-types.js';
+import { architectureOf, type JsonObject, ModelWeights } from './models/index.js';
+
+/**
+ * A model that starts from its configuration alone, with weights drawn as the architecture initialises them. Sizes of
+ * vocabularies and ids of special tokens may be left to the tokenizers.
+ */
+export function createFreshModel(given: JsonObject, type: ModelType, tokenizers: Tokenizers, seed: number): ModelParts {
+  const config = withSpecialIds(withTokens(typed(given, type), tokenizers), tokenizers);
+  const architecture = architectureOf(config, type, 'the config');
+  checkVocabulary(tokenizers, architecture);
+  const weights = new ModelWeights(architecture.parameters);
+  weights.initialize(seed);
+  return {
+    architecture,
+    weights,
+    tokenizers,
+    config: { ...architecture.generationDefaults, ...config },
+    generationConfig: undefined,
+  };
+}
+
+function typed(config: JsonObject, type: ModelType): JsonObject {
+  if (modelTypes[type] !== 'encoder-decoder') return { model_type: modelTypes[type], ...config };
+  const side = (name: 'encoder' | 'decoder', modelType: string) => ({
+    model_type: modelType,
+    ...((config[name] ?? {}) as JsonObject),
+  });
+  return {
+    model_type: 'encoder-decoder',
+    is_encoder_decoder: true,
+    ...config,
+    encoder: side('encoder', type),
+    decoder: { ...side('decoder', 'bert'), is_decoder: true, add_cross_attention: true },
+  };
+}
+
+/** Fills in what only the tokenizers know. */
+function withTokens(config: JsonObject, { source, target }: Tokenizers): JsonObject {
+  if (config.model_type === 'encoder-decoder') {
+    const { encoder, decoder } = config as { encoder: JsonObject; decoder: JsonObject };
+    return {
+      ...config,
+      encoder: { vocab_size: source.vocabSize, ...idsOf(source.special, 'pad'), ...encoder },
+      decoder: { vocab_size: target.vocabSize, ...idsOf(target.special, 'pad'), ...decoder },
+    };
+  }
+  const { special } = target;
+  const start = config.model_type === 'marian' ? special.pad : special.eos;
+  const sized =
+    config.vocab_size === undefined ? withVocabularySizes(config, source.vocabSize, target.vocabSize) : config;
+  return {
+    ...idsOf(special, 'bos', 'pad', 'eos'),
+    ...(start !== undefined && { decoder_start_token_id: start }),
+    ...(special.eos !== undefined && { forced_eos_token_id: special.eos }),
+    ...sized,
+  };
+}
+
+function idsOf(special: Tokenizers['source']['special'], ...roles: ('bos' | 'pad' | 'eos')[]): JsonObject {
+  return Object.fromEntries(
+    roles.filter((role) => special[role] !== undefined).map((role) => [`${role}_token_id`, special[role]]),
+  );
+}

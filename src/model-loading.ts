@@ -1,0 +1,252 @@
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { fromPythonJson, type Seq2SeqArgsInput } from './args/index.js';
+import {
+  type Checkpoint,
+  checkFinite,
+  checkpointLayout,
+  matchWeights,
+  openCheckpoint,
+  readJsonObject,
+} from './checkpoints/index.js';
+import type { Tokenizers } from './data/index.js';
+import { fail } from './errors.js';
+import {
+  type AddedSpecialTokens,
+  changedConfig,
+  checkVocabulary,
+  type ModelParts,
+  withSpecialIds,
+  withSpecialTokens,
+} from './model-parts.js';
+import { type ModelType, modelTypes } from './model-types.js';
+import { architectureOf, type JsonObject, ModelWeights, type Seq2SeqArchitecture } from './models/index.js';
+import { loadTokenizer } from './tokenizers/index.js';
+
+export const ARGS_FILE = 'model_args.json';
+const GENERATION_FILE = 'generation_config.json';
+
+/** The directories of a model: one, or one for each half of a generic encoder-decoder. */
+export type ModelPlace =
+  | { readonly whole: string }
+  | { readonly encoder: string; readonly decoder: string; readonly top?: string };
+
+export interface LoadSettings {
+  readonly type: ModelType;
+  /** Values of config.json to override. */
+  readonly changes: JsonObject;
+  /** Of weights that the checkpoint does not have. */
+  readonly seed: number;
+  readonly specialTokens: AddedSpecialTokens;
+  readonly tokenizers: TokenizerSettings;
+}
+
+export interface TokenizerSettings {
+  /** The directory of the tokenizers, if not the model's. */
+  readonly directory?: string | undefined;
+  /** Their family, if not that of the model's type. */
+  readonly family?: string | undefined;
+  readonly doLowerCase?: boolean | undefined;
+}
+
+export interface LoadedModel {
+  readonly parts: ModelParts;
+  /** What a user should know about the checkpoint, a line each. */
+  readonly warnings: readonly string[];
+}
+
+/** Reads a model in one of the layouts of Transformers and Simple Transformers. */
+export function loadModel(asked: ModelPlace, settings: LoadSettings): LoadedModel {
+  const { type, changes, seed, specialTokens } = settings;
+  const place = halvesOf(asked);
+  const opened = open(place);
+  try {
+    const described = changedConfig(opened.config, changes);
+    architectureOf(described, type, opened.name);
+    const tokenizers = loadTokenizers(tokenizerPlaces(place, type), type, settings.tokenizers);
+    const config = withSpecialIds(described, tokenizers);
+    const architecture = architectureOf(config, type, opened.name);
+    checkVocabulary(tokenizers, architecture);
+    const { weights, warnings } = readWeights(architecture, opened.halves, seed);
+    const parts = { architecture, weights, tokenizers, config, generationConfig: opened.generationConfig };
+    return { parts: withSpecialTokens(parts, specialTokens, seed), warnings };
+  } finally {
+    for (const { checkpoint } of opened.halves) checkpoint.close();
+  }
+}
+
+/** The options saved with a model, to be layered under the caller's, and a line for each that is left out. */
+export function savedArgs(directory: string): { args: Seq2SeqArgsInput; warnings: readonly string[] } {
+  const file = path.join(directory, ARGS_FILE);
+  if (!existsSync(file)) return { args: {}, warnings: [] };
+  let json: unknown;
+  try {
+    json = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    fail(ARGS_FILE, `${file} is not valid JSON: ${(error as Error).message}. Restore the file, or remove it.`, error);
+  }
+  return fromPythonJson(json);
+}
+
+/** Tokenizers for both sides; a model of one name has one for both, if they are of one family. */
+export function loadTokenizers(
+  places: { readonly source: string; readonly target: string },
+  type: ModelType,
+  { directory, family, doLowerCase }: TokenizerSettings,
+): Tokenizers {
+  const { source, target } = directory === undefined ? places : sidesOf(directory);
+  const sourceFamily = family ?? type;
+  const targetFamily = modelTypes[type] === 'encoder-decoder' ? 'bert' : sourceFamily;
+  const encoder = loadTokenizer(source, sourceFamily, { doLowerCase });
+  if (source === target && sourceFamily === targetFamily) return { source: encoder, target: encoder };
+  return { source: encoder, target: loadTokenizer(target, targetFamily, { doLowerCase }) };
+}
+
+/** A directory with the folders encoder/ and decoder/ as the two places that it is. */
+function halvesOf(place: ModelPlace): ModelPlace {
+  if (!('whole' in place) || checkpointLayout(place.whole) === 'single') return place;
+  return { ...folders(place.whole), top: place.whole };
+}
+
+function tokenizerPlaces(place: ModelPlace, type: ModelType): { source: string; target: string } {
+  if (!('whole' in place)) return { source: place.encoder, target: place.decoder };
+  return modelTypes[type] === 'encoder-decoder' ? sidesOf(place.whole) : { source: place.whole, target: place.whole };
+}
+
+/** The folders encoder/ and decoder/ where a directory has both, else the directory for both sides. */
+function sidesOf(directory: string): { source: string; target: string } {
+  const { encoder, decoder } = folders(directory);
+  return existsSync(encoder) && existsSync(decoder)
+    ? { source: encoder, target: decoder }
+    : { source: directory, target: directory };
+}
+
+const folders = (directory: string) => ({
+  encoder: path.join(directory, 'encoder'),
+  decoder: path.join(directory, 'decoder'),
+});
+
+interface OpenedModel {
+  /** What messages call it. */
+  readonly name: string;
+  readonly config: JsonObject;
+  readonly generationConfig: JsonObject | undefined;
+  readonly halves: readonly { readonly folder: '' | 'encoder' | 'decoder'; readonly checkpoint: Checkpoint }[];
+}
+
+function open(place: ModelPlace): OpenedModel {
+  if ('whole' in place) {
+    const checkpoint = openCheckpoint(place.whole);
+    const { config, generationConfig } = checkpoint;
+    return { name: place.whole, config, generationConfig, halves: [{ folder: '', checkpoint }] };
+  }
+  const encoder = openCheckpoint(place.encoder);
+  try {
+    const decoder = openCheckpoint(place.decoder);
+    const config = {
+      model_type: 'encoder-decoder',
+      is_encoder_decoder: true,
+      encoder: encoder.config,
+      decoder: { ...decoder.config, is_decoder: true, add_cross_attention: true },
+    };
+    return {
+      name: place.top ?? place.encoder,
+      config,
+      // Written beside the two folders by this package; one within a folder is about the half alone.
+      generationConfig: place.top === undefined ? undefined : generationConfigBeside(place.top),
+      halves: [
+        { folder: 'encoder', checkpoint: encoder },
+        { folder: 'decoder', checkpoint: decoder },
+      ],
+    };
+  } catch (error) {
+    encoder.close();
+    throw error;
+  }
+}
+
+function generationConfigBeside(directory: string): JsonObject | undefined {
+  const file = path.join(directory, GENERATION_FILE);
+  return existsSync(file) ? readJsonObject(file) : undefined;
+}
+
+function readWeights(architecture: Seq2SeqArchitecture, halves: OpenedModel['halves'], seed: number) {
+  const isWhole = halves.length === 1;
+  if (!isWhole && architecture.parts.length === 1) failSizes(halves);
+  const weights = new ModelWeights(architecture.parameters);
+  const missing: string[] = [];
+  const unexpected: string[] = [];
+  const sources = halves.map(({ folder, checkpoint }) => {
+    const part = architecture.parts.find((each) => each.folder === folder);
+    const prefix = part && !isWhole ? part.prefix : '';
+    const expected = architecture.parameters
+      .filter(({ name }) => name.startsWith(prefix))
+      .map((spec) => without(prefix, spec));
+    const found = matchWeights(checkpoint.weights, expected, {
+      architecture: folder === '' ? architecture.type : `the ${folder} of ${architecture.type}`,
+      basePrefix: part?.basePrefix,
+    });
+    missing.push(...found.missing.map((name) => prefix + name));
+    unexpected.push(...found.unexpected);
+    return { prefix, matched: found.matched };
+  });
+  weights.initialize(seed, (name) => !sources.some(({ prefix, matched }) => hasName(matched, prefix, name)));
+  for (const { prefix, matched } of sources) {
+    for (const [name, weight] of matched) {
+      const array = weights.array(prefix + name);
+      weight.read(array);
+      if (!weights.isFinite(prefix + name)) checkFinite(prefix + name, array);
+    }
+  }
+  const fresh = missing.filter((name) => !weights.specs.get(name)!.buffer);
+  const warnings: string[] = [];
+  if (fresh.length > 0) {
+    warnings.push(
+      `model: ${fresh.length} weights that the checkpoint does not have start fresh, from seed ${seed}; train before you predict: ` +
+        `${byLayers(fresh).join(', ')}.`,
+    );
+  }
+  if (unexpected.length > 0) {
+    const named = `${unexpected.slice(0, 5).join(', ')}${unexpected.length > 5 ? ', …' : ''}`;
+    warnings.push(
+      `checkpoint: ${unexpected.length} weights have no place in a ${architecture.type} and are left out: ${named}.`,
+    );
+  }
+  return { weights, warnings };
+}
+
+function hasName(matched: ReadonlyMap<string, unknown>, prefix: string, name: string): boolean {
+  return name.startsWith(prefix) && matched.has(name.slice(prefix.length));
+}
+
+function without<T extends { readonly name: string; readonly aliases?: readonly string[] }>(
+  prefix: string,
+  spec: T,
+): T {
+  if (prefix === '') return spec;
+  const strip = (name: string) => name.slice(prefix.length);
+  return { ...spec, name: strip(spec.name), ...(spec.aliases && { aliases: spec.aliases.map(strip) }) };
+}
+
+/** Names that differ in their layer alone become one: `layer.0.x`, `layer.1.x` → `layer.0…1.x`. */
+function byLayers(names: readonly string[]): string[] {
+  const layers = new Map<string, number[]>();
+  for (const name of names) {
+    const [, before, layer, after] = /^(.*\.layer\.)(\d+)(\..*)$/.exec(name) ?? [];
+    const pattern = layer === undefined ? name : `${before}*${after}`;
+    layers.set(pattern, [...(layers.get(pattern) ?? []), ...(layer === undefined ? [] : [Number(layer)])]);
+  }
+  return [...layers].map(([pattern, numbers]) => {
+    const [first, last] = [numbers[0], numbers.at(-1)];
+    return pattern.replace('*', first === last ? `${first}` : `${first}…${last}`);
+  });
+}
+
+function failSizes(halves: OpenedModel['halves']): never {
+  const [encoder, decoder] = halves.map(({ checkpoint: { config } }) => config.hidden_size ?? config.dim);
+  return fail(
+    'model',
+    `the encoder is ${encoder} wide (hidden_size) and the decoder ${decoder}: the decoder's cross-attention cannot look at it. ` +
+      'Choose two of the same size.',
+  );
+}

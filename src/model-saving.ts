@@ -1,0 +1,59 @@
+import { type Seq2SeqArgs, toPythonJson } from './args/index.js';
+import { saveCheckpoint, type TensorToSave } from './checkpoints/index.js';
+import { ARGS_FILE } from './model-loading.js';
+import type { ModelParts } from './model-parts.js';
+import type { JsonObject, ModelPart } from './models/index.js';
+import type { Tokenizer } from './tokenizers/index.js';
+
+type FileContent = string | Uint8Array;
+
+/**
+ * Writes a directory that Transformers and Simple Transformers load: generic encoder-decoders as the folders `encoder` and
+ * `decoder`, all others, and those whose sides are joined by a projection, as one.
+ */
+export async function saveModel(directory: string, parts: ModelParts, args: Seq2SeqArgs): Promise<void> {
+  const { architecture, generationConfig } = parts;
+  const files = new Map<string, FileContent>([[ARGS_FILE, json(toPythonJson(args))]]);
+  const weights = new Map<string, readonly TensorToSave[]>();
+  for (const part of architecture.parts) {
+    const place = (name: string) => (part.folder === '' ? name : `${part.folder}/${name}`);
+    const config = { ...configOf(parts, part), architectures: [part.className], torch_dtype: 'float32' };
+    files.set(place('config.json'), json(config));
+    weights.set(place('model.safetensors'), tensorsOf(parts, part));
+  }
+  for (const [folder, tokenizer] of tokenizerFolders(parts)) {
+    for (const [name, content] of tokenizer.files()) files.set(folder === '' ? name : `${folder}/${name}`, content);
+  }
+  if (generationConfig) files.set('generation_config.json', json(generationConfig));
+  await saveCheckpoint(directory, { files, weights });
+}
+
+/** A half's config.json; the decoder's also says where answers start and end, which has no other place. */
+function configOf({ config }: ModelParts, { folder }: ModelPart): JsonObject {
+  if (folder === '') return config;
+  const half = config[folder] as JsonObject;
+  if (folder === 'encoder') return half;
+  const { decoder_start_token_id, eos_token_id, pad_token_id } = config;
+  return { ...half, decoder_start_token_id, eos_token_id, pad_token_id };
+}
+
+function tensorsOf({ weights }: ModelParts, { prefix }: ModelPart): TensorToSave[] {
+  return [...weights.specs.values()]
+    .filter(({ name }) => name.startsWith(prefix))
+    .flatMap(({ name, shape, copies = [] }) =>
+      [name, ...copies].map((each) => ({ name: each.slice(prefix.length), shape, data: weights.array(name) })),
+    );
+}
+
+function tokenizerFolders({ architecture, tokenizers }: ModelParts): [folder: string, tokenizer: Tokenizer][] {
+  const { source, target } = tokenizers;
+  const isOne = architecture.parts.length === 1 && source === target;
+  return isOne
+    ? [['', source]]
+    : [
+        ['encoder', source],
+        ['decoder', target],
+      ];
+}
+
+const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;

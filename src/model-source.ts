@@ -1,0 +1,115 @@
+import { randomInt } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { checkArgs, parseArgs, type Seq2SeqArgs, type Seq2SeqArgsInput } from './args/index.js';
+import type { Tokenizers } from './data/index.js';
+import { fail, refuseUnknown } from './errors.js';
+import { createFreshModel } from './fresh-model.js';
+import { type HubOptions, resolveModel } from './hub/index.js';
+import { type ChoiceOptions, chooseModel } from './model-choice.js';
+import { type LoadedModel, loadModel, loadTokenizers, savedArgs } from './model-loading.js';
+import { withSpecialTokens } from './model-parts.js';
+import type { ModelType } from './model-types.js';
+import { pick } from './pick.js';
+import type { NewSpecialTokens, Tokenizer } from './tokenizers/index.js';
+
+/** Which model, and how to get it. Download options are those of the hub's client in Python. */
+export interface LoadOptions extends ChoiceOptions, Omit<HubOptions, 'silent' | 'onProgress'> {
+  /** Values of config.json that override the checkpoint's, or that describe a fresh model. */
+  config?: Readonly<Record<string, unknown>> | undefined;
+  /** Further special tokens of the sources' tokenizer: a list, or by name as in `{ sep_token: '<sep>' }`. */
+  additionalSpecialTokensEncoder?: NewSpecialTokens | undefined;
+  additionalSpecialTokensDecoder?: NewSpecialTokens | undefined;
+  /** The tokenizer of a fresh model, for both sides or for each, instead of the option `tokenizerName`. */
+  tokenizer?: Tokenizer | Tokenizers | undefined;
+  args?: Seq2SeqArgsInput | undefined;
+}
+
+const HUB_OPTIONS = [
+  'cacheDir',
+  'revision',
+  'token',
+  'forceDownload',
+  'resumeDownload',
+  'localFilesOnly',
+  'proxies',
+  'endpoint',
+  'signal',
+] as const satisfies (keyof LoadOptions)[];
+const LOAD_OPTIONS = [
+  'encoderDecoderType',
+  'encoderDecoderName',
+  'encoderType',
+  'encoderName',
+  'decoderName',
+  'config',
+  'additionalSpecialTokensEncoder',
+  'additionalSpecialTokensDecoder',
+  'tokenizer',
+  'args',
+  ...HUB_OPTIONS,
+] as const satisfies (keyof LoadOptions)[];
+
+/** The model that the options ask for, by a directory or a hub id, or fresh; with all options settled. */
+export async function obtainModel(options: LoadOptions): Promise<LoadedModel & { readonly args: Seq2SeqArgs }> {
+  refuseUnknown('load', options, LOAD_OPTIONS);
+  const given = checkArgs(options.args);
+  const changes = { ...given.config, ...options.config };
+  const { type, names } = chooseModel(options, Object.keys(changes).length > 0);
+  const hub = { ...pick(options, ...HUB_OPTIONS), silent: given.silent };
+  const find = (name: string) => resolveModel(name, hub);
+  const seed = given.manualSeed ?? randomInt(2 ** 32);
+  const specialTokens = {
+    encoder: options.additionalSpecialTokensEncoder,
+    decoder: options.additionalSpecialTokensDecoder,
+  };
+  if (names.kind === 'fresh') {
+    const tokenizers = await freshTokenizers(options.tokenizer, given, type, find);
+    const parts = withSpecialTokens(createFreshModel(changes, type, tokenizers, seed), specialTokens, seed);
+    return { parts, args: parseArgs({ ...given, modelType: type }), warnings: [] };
+  }
+  const isWhole = names.kind === 'whole';
+  const place = isWhole
+    ? { whole: await find(names.name) }
+    : { encoder: await find(names.encoder), decoder: await find(names.decoder) };
+  const saved = 'whole' in place ? savedArgs(place.whole) : { args: {}, warnings: [] };
+  const layered = { ...saved.args, ...given };
+  const tokenizers = { ...tokenizerSettings(layered), directory: await tokenizerDirectory(place, layered, find) };
+  const { parts, warnings } = loadModel(place, { type, changes, seed, specialTokens, tokenizers });
+  const modelName = isWhole ? names.name : `${names.encoder}-${names.decoder}`;
+  const args = parseArgs({ ...layered, modelName, modelType: type });
+  return { parts, args, warnings: [...saved.warnings, ...warnings] };
+}
+
+type Finder = (name: string) => Promise<string>;
+
+function tokenizerSettings({ tokenizerType, doLowerCase }: Seq2SeqArgsInput) {
+  return { family: tokenizerType ?? undefined, doLowerCase };
+}
+
+/**
+ * Where a checkpoint's tokenizer is, if not beside it. A Marian of Simple Transformers names the model it was trained from,
+ * which counts where its own directory has no tokenizer.
+ */
+async function tokenizerDirectory(
+  place: { readonly whole: string } | object,
+  { tokenizerName, baseMarianModelName }: Seq2SeqArgsInput,
+  find: Finder,
+): Promise<string | undefined> {
+  if (tokenizerName != null) return find(tokenizerName);
+  if (baseMarianModelName == null || !('whole' in place)) return undefined;
+  return existsSync(path.join(place.whole, 'vocab.json')) ? undefined : find(baseMarianModelName);
+}
+
+async function freshTokenizers(
+  tokenizer: Tokenizer | Tokenizers | undefined,
+  args: Seq2SeqArgsInput,
+  type: ModelType,
+  find: Finder,
+): Promise<Tokenizers> {
+  if (tokenizer) return 'source' in tokenizer ? tokenizer : { source: tokenizer, target: tokenizer };
+  const name =
+    args.tokenizerName ?? fail('model', 'a fresh model needs a tokenizer. Set tokenizerName to a directory.');
+  const directory = await find(name);
+  return loadTokenizers({ source: directory, target: directory }, type, { ...tokenizerSettings(args), directory });
+}
