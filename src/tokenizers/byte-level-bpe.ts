@@ -211,6 +211,7 @@ function assemble(parts: Parts): Tokenizer {
   const template = templateOf(post);
   return new SubwordTokenizer({
     kind: 'byte-level-bpe',
+    modelType: parts.family,
     model,
     tokens,
     template: () => template,

@@ -6,9 +6,17 @@ export {
   createByteLevelBpe,
 } from './byte-level-bpe.js';
 export type { Merge } from './byte-pair-encoder.js';
-export { loadTokenizer, type TokenizerLoadOptions, tokenizerFamilies } from './load.js';
-export { directorySource, memorySource, type TokenizerSource } from './source.js';
-export type { DecodeOptions, EncodeOptions, NewSpecialTokens, SpecialTokenIds, Tokenizer } from './tokenizer.js';
+export { loadTokenizer, tokenizerFamilies } from './load.js';
+export { directorySource, memorySource, type TokenizerLoadOptions, type TokenizerSource } from './source.js';
+export type {
+  DecodeOptions,
+  EncodeOptions,
+  EncodingThreads,
+  NewSpecialTokens,
+  PackedTokens,
+  SpecialTokenIds,
+  Tokenizer,
+} from './tokenizer.js';
 export {
   resolveTrainingOptions,
   type Texts,

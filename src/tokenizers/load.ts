@@ -1,14 +1,10 @@
 import { statSync } from 'node:fs';
 import { fail } from '../errors.js';
 import { loadByteLevelBpe } from './byte-level-bpe.js';
-import { directorySource, type TokenizerSource } from './source.js';
+import { loadMarian } from './marian.js';
+import { directorySource, type TokenizerLoadOptions, type TokenizerSource } from './source.js';
 import type { Tokenizer } from './tokenizer.js';
 import { loadWordPiece } from './wordpiece.js';
-
-export interface TokenizerLoadOptions {
-  /** Lower the case of every text; overrides the `do_lower_case` of the tokenizer's files. */
-  doLowerCase?: boolean | undefined;
-}
 
 /** A family's tokenizer from its files. */
 export type TokenizerLoader = (files: TokenizerSource, options: TokenizerLoadOptions) => Tokenizer;
@@ -20,6 +16,7 @@ const LOADERS: Readonly<Record<string, TokenizerLoader>> = {
   bert: (files, options) => loadWordPiece(files, options, 'bert'),
   distilbert: (files, options) => loadWordPiece(files, options, 'distilbert'),
   electra: (files, options) => loadWordPiece(files, options, 'electra'),
+  marian: cased((files) => loadMarian(files)),
 };
 
 export const tokenizerFamilies: readonly string[] = Object.keys(LOADERS);

@@ -4,6 +4,11 @@ import { fail } from '../errors.js';
 
 export const REMEDY = 'Download the file again, or save the tokenizer anew.';
 
+export interface TokenizerLoadOptions {
+  /** Lower the case of every text; overrides the `do_lower_case` of the tokenizer's files. */
+  doLowerCase?: boolean | undefined;
+}
+
 /** Where the files of a tokenizer come from. */
 export interface TokenizerSource {
   /** What messages call it: a folder's path, or `memory`. */

@@ -27,6 +27,26 @@ export interface DecodeOptions {
   cleanUpTokenizationSpaces?: boolean | undefined;
 }
 
+/** How texts are spread over worker threads. */
+export interface EncodingThreads {
+  /** How many, of which 1 is this thread. Default: as many as there are processors, up to 8. */
+  workers?: number | undefined;
+  /** Most texts that a worker takes at once. Default 2,000. */
+  chunk?: number | undefined;
+  /** Do so with few texts as well, where it takes longer than in this thread. Default false. */
+  always?: boolean | undefined;
+  /** Stops the work, and its threads. */
+  signal?: AbortSignal | undefined;
+}
+
+/** Tokens of some texts, one behind the other: text i has ids[offsets[i] … offsets[i + 1]). */
+export interface PackedTokens {
+  ids: Int32Array<ArrayBuffer>;
+  offsets: Uint32Array<ArrayBuffer>;
+  /** How many texts were longer than the most tokens asked for. */
+  cut: number;
+}
+
 /** Special tokens to add: those without a role, or by name as in Hugging Face's files, such as `sep_token`. */
 export type NewSpecialTokens = readonly string[] | Readonly<Record<string, string | readonly string[]>>;
 
@@ -34,15 +54,25 @@ export type NewSpecialTokens = readonly string[] | Readonly<Record<string, strin
 export interface Tokenizer {
   /** The family, such as `byte-level-bpe`. */
   readonly kind: string;
+  /** With this, `loadTokenizer` makes the same tokenizer of {@link files}; worker threads do. Without, there are none. */
+  readonly modelType?: string;
   /** Number of tokens, added ones included: Python's `len(tokenizer)`. */
   readonly vocabSize: number;
+  /** Where the target side has a vocabulary of its own, the number of ids that it has. */
+  readonly targetVocabSize?: number;
   readonly special: SpecialTokenIds;
   /** Longest input the model was made for, in tokens, if the checkpoint says so. */
   readonly modelMaxLength?: number;
 
   encode(text: string, options?: EncodeOptions): Int32Array;
-  /** As {@link encode}, without holding up the event loop. */
-  encodeBatch(texts: readonly string[], options?: EncodeOptions): Promise<Int32Array[]>;
+  /** As {@link encode}, without holding up the event loop: many texts are tokenised in worker threads. */
+  encodeBatch(texts: readonly string[], options?: EncodeOptions, threads?: EncodingThreads): Promise<Int32Array[]>;
+  /** As {@link encodeBatch}, some texts at a time. */
+  encodeChunks(
+    texts: readonly string[],
+    options?: EncodeOptions,
+    threads?: EncodingThreads,
+  ): AsyncIterable<PackedTokens>;
   decode(ids: ArrayLike<number>, options?: DecodeOptions): string;
   decodeBatch(batch: readonly ArrayLike<number>[], options?: DecodeOptions): string[];
 

@@ -5,7 +5,6 @@ import { addedTokenSchema } from './added-tokens.js';
 import { bertNormalizer, bertWords } from './bert-normalizer.js';
 import { cleanUpTokenization } from './clean-up.js';
 import { readJson } from './files.js';
-import type { TokenizerLoadOptions } from './load.js';
 import {
   type ResolvedTokens,
   type RoleRules,
@@ -16,7 +15,7 @@ import {
   type TokenizerConfig,
   type TokenizerSettings,
 } from './settings.js';
-import type { TokenizerSource } from './source.js';
+import type { TokenizerLoadOptions, TokenizerSource } from './source.js';
 import { SubwordTokenizer } from './subword-tokenizer.js';
 import { type PostProcessor, postProcessorSchema, templateOf } from './template.js';
 import type { Tokenizer } from './tokenizer.js';
@@ -191,6 +190,7 @@ function assemble(parts: Parts): Tokenizer {
   };
   return new SubwordTokenizer({
     kind: 'wordpiece',
+    modelType: parts.family,
     model: {
       vocab,
       normalize: bertNormalizer({

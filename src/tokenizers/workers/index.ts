@@ -1,0 +1,1 @@
+export { encodeChunks } from './encode-chunks.js';
