@@ -49,11 +49,16 @@ export class Contender {
   }
 }
 
-/** Starts one of the Python servers in the environment that bench/python/setup.sh makes. */
-export function startPython(name: string, script: string, settings: object): Promise<Contender> {
+/** Python in the environment that bench/python/setup.sh makes, and the arguments that run one of the scripts there. */
+export function pythonCommand(script: string, ...args: readonly string[]): [command: string, args: string[]] {
   const python = process.env.BENCH_PYTHON ?? path.join(root, 'bench/.venv/bin/python');
   if (!existsSync(python)) throw new Error(`${python} is missing. Run bench/python/setup.sh, or set BENCH_PYTHON.`);
-  return Contender.start(name, python, [path.join(root, 'bench/python', script), JSON.stringify(settings)]);
+  return [python, [path.join(root, 'bench/python', script), ...args]];
+}
+
+/** Starts one of the Python servers. */
+export function startPython(name: string, script: string, settings: object): Promise<Contender> {
+  return Contender.start(name, ...pythonCommand(script, JSON.stringify(settings)));
 }
 
 /** Starts one of our servers, beside the compiled benchmarks. */

@@ -11,7 +11,10 @@ const { directory, threads } = JSON.parse(process.argv[2] ?? '{}') as { director
 const checkpoint = openCheckpoint(path.join(directory, 'hf'));
 const architecture = architectureOf(checkpoint.config);
 const weights = new ModelWeights(architecture.parameters);
-const { matched } = matchWeights(checkpoint.weights, architecture.parameters, { architecture: 'bart' });
+const { matched } = matchWeights(checkpoint.weights, architecture.parameters, {
+  architecture: architecture.type,
+  basePrefix: architecture.parts[0]?.basePrefix,
+});
 weights.initialize(0, (name) => !matched.has(name));
 for (const [name, weight] of matched) weight.read(weights.array(name));
 checkpoint.close();

@@ -6,7 +6,7 @@ import { contest, flags, machine, root, startOurs, startPython } from './contest
 // machine, in turns: `node dist/bench/train-step.js --turns 7 --threads 2`.
 
 const options = flags({ turns: 7, threads: 2, dropout: 0.1 });
-const file = path.join(root, 'bench/.cache/decode/hf/model.safetensors');
+const file = path.join(root, 'bench/.cache/decode/bart/hf/model.safetensors');
 const settings = { threads: options.threads, dropout: options.dropout, ...(existsSync(file) && { weights: file }) };
 
 /** `count` lengths spread evenly between two. */

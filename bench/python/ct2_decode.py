@@ -1,6 +1,6 @@
 """Decoding with CTranslate2, as a server of timed rounds; rounds and replies as in hf_decode.py.
 
-    python ct2_decode.py '{"directory": "bench/.cache/decode", "threads": 2}'
+    python ct2_decode.py '{"directory": "bench/.cache/decode/bart", "threads": 2}'
 """
 
 import json
@@ -10,18 +10,15 @@ from pathlib import Path
 import ctranslate2
 from bart_base import serve, settings
 
-NAMES = {0: "<s>", 1: "<pad>", 2: "</s>", 3: "<unk>"}
-IDS = {name: id for id, name in NAMES.items()}
-
 options = settings(dict(directory=None, threads=2, compute_type="float32"))
 directory = Path(options["directory"])
 translator = ctranslate2.Translator(
     str(directory / "ct2"), device="cpu", compute_type=options["compute_type"], inter_threads=1,
     intra_threads=options["threads"],
 )  # fmt: skip
-sources = [
-    [NAMES.get(id) or str(id) for id in source] for source in json.loads((directory / "sources.json").read_text())
-]
+names = json.loads((directory / "ct2" / "shared_vocabulary.json").read_text())
+ids = {name: id for id, name in enumerate(names)}
+sources = [[names[id] for id in source] for source in json.loads((directory / "sources.json").read_text())]
 
 
 def decode(round):
@@ -32,7 +29,7 @@ def decode(round):
         min_decoding_length=count, max_decoding_length=count,
     )  # fmt: skip
     seconds = time.perf_counter() - start
-    answers = [[IDS[name] if name in IDS else int(name) for name in result.hypotheses[0]] for result in results]
+    answers = [[ids[name] for name in result.hypotheses[0]] for result in results]
     return dict(seconds=seconds, answers=answers)
 
 

@@ -1,6 +1,6 @@
 """Decoding with Transformers, as a server of timed rounds.
 
-    python hf_decode.py '{"directory": "bench/.cache/decode", "threads": 2}'
+    python hf_decode.py '{"directory": "bench/.cache/decode/bart", "threads": 2}'
 
 A round {"batch": 8, "beams": 4, "new_tokens": 64} answers the first sources with exactly so many new tokens each.
 """
@@ -16,7 +16,7 @@ from bart_base import serve, settings
 options = settings(dict(directory=None, threads=2))
 torch.set_num_threads(options["threads"])
 directory = Path(options["directory"])
-model = transformers.BartForConditionalGeneration.from_pretrained(directory / "hf").eval()
+model = transformers.AutoModelForSeq2SeqLM.from_pretrained(directory / "hf").eval()
 sources = torch.tensor(json.loads((directory / "sources.json").read_text()))
 
 
