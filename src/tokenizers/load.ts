@@ -1,7 +1,9 @@
 import { statSync } from 'node:fs';
 import { fail } from '../errors.js';
 import { loadByteLevelBpe } from './byte-level-bpe.js';
+import { loadCamembert } from './camembert.js';
 import { loadMarian } from './marian.js';
+import { loadMBart } from './mbart.js';
 import { directorySource, type TokenizerLoadOptions, type TokenizerSource } from './source.js';
 import type { Tokenizer } from './tokenizer.js';
 import { loadWordPiece } from './wordpiece.js';
@@ -16,6 +18,9 @@ const LOADERS: Readonly<Record<string, TokenizerLoader>> = {
   bert: (files, options) => loadWordPiece(files, options, 'bert'),
   distilbert: (files, options) => loadWordPiece(files, options, 'distilbert'),
   electra: (files, options) => loadWordPiece(files, options, 'electra'),
+  mbart: cased((files) => loadMBart(files, 'mbart')),
+  mbart50: cased((files) => loadMBart(files, 'mbart50')),
+  camembert: cased(loadCamembert),
   marian: cased((files) => loadMarian(files)),
 };
 
