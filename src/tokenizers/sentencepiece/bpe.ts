@@ -1,22 +1,16 @@
+import { byWord, isWordLocal } from './by-word.js';
 import { type DoubleArray, NONE, ROOT } from './double-array.js';
 import type { SentencePiece } from './file.js';
 import { MinHeap } from './min-heap.js';
 import { PieceIndex, walk } from './piece-index.js';
-import type { SegmenterOf, Segments } from './segmenter.js';
-import { type Symbols, symbolsOf } from './symbols.js';
+import type { Segmenter, SegmenterOf } from './segmenter.js';
+import { Symbols } from './symbols.js';
 
 /** A queued merge is one number, `rank · 2³¹ + symbol`, so the least is the one to do next. */
 const SYMBOLS = 2 ** 31;
 
 /** Where the two parts of a piece lie in the text: they begin at the first two, and the second ends at the third. */
 type Parts = readonly [left: number, right: number, end: number];
-
-interface Merged {
-  /** Where the symbol that began with symbol `i` ends; 0 if its left neighbour has taken it in. */
-  readonly ends: Int32Array;
-  /** How each unused piece was last made, by its id. */
-  readonly parts: ReadonlyMap<number, Parts>;
-}
 
 /**
  * Byte pair encoding as SentencePiece does it: from characters and user-defined symbols (which nothing merges with), the
@@ -25,84 +19,104 @@ interface Merged {
  */
 export const bpeSegmenter: SegmenterOf = ({ pieces, unkId, userDefined }) => {
   const index = new PieceIndex(pieces, unkId);
-  const isUnused = Uint8Array.from(pieces, ({ type }) => Number(type === 'unused'));
-  const ranks = ranksOf(pieces);
+  const symbols = new Symbols(userDefined);
+  const merger = new Merger(index.trie, pieces);
 
-  return (bytes, length, out) => {
-    const symbols = symbolsOf(bytes, length, userDefined);
-    const { ends, parts } = merge(bytes, symbols, { trie: index.trie, ranks, isUnused });
+  const segment: Segmenter = (bytes, length, out) => {
+    symbols.read(bytes, length);
+    merger.merge(bytes, symbols);
+    const { ends, parts } = merger;
+    let emitted = 0;
+    // What an unused piece was made of may lie elsewhere in the text, so only its length says where it ends here.
     const emit = (start: number, end: number): void => {
       const made = parts.size === 0 ? undefined : parts.get(index.pieceAt(bytes, start, end));
-      if (made === undefined) append(out, index.idOf(bytes, start, end), end - start);
-      else {
+      if (made === undefined) {
+        emitted += end - start;
+        out.ids.push(index.idOf(bytes, start, end));
+        out.ends.push(emitted);
+      } else {
         emit(made[0], made[1]);
         emit(made[1], made[2]);
       }
     };
     for (let i = 0; i < symbols.count; i++) if (ends[i]! > 0) emit(symbols.starts[i]!, ends[i]!);
   };
+  return isWordLocal(pieces) ? byWord(segment) : segment;
 };
 
-function append({ ids, ends }: Segments, id: number, length: number): void {
-  const start = ends.length === 0 ? 0 : ends[ends.length - 1]!;
-  ids.push(id);
-  ends.push(start + length);
-}
-
-interface Merges {
-  readonly trie: DoubleArray;
-  readonly ranks: Int32Array;
-  readonly isUnused: Uint8Array;
-}
-
-/** n log n in the length of the text, so it may be one word of a megabyte. */
-function merge(bytes: Uint8Array, { count, starts, isUserDefined }: Symbols, merges: Merges): Merged {
-  const { trie, ranks, isUnused } = merges;
-  const next = new Int32Array(count);
-  const previous = new Int32Array(count);
-  const ends = new Int32Array(count);
+/** The merges of one text, n log n in its length, so it may be one word of a megabyte. */
+class Merger {
+  /** Where the symbol that began with symbol `i` ends; 0 if its left neighbour has taken it in. */
+  ends = new Int32Array(0);
+  /** How each unused piece was last made, by its id. */
+  readonly parts = new Map<number, Parts>();
+  #next = new Int32Array(0);
+  #previous = new Int32Array(0);
   /** Where each symbol is in the trie, and where it and its right neighbour together are: NONE if that is no piece. */
-  const nodes = new Int32Array(count);
-  const joined = new Int32Array(count).fill(NONE);
-  const parts = new Map<number, Parts>();
-  const queue = new MinHeap();
+  #nodes = new Int32Array(0);
+  #joined = new Int32Array(0);
+  readonly #queue = new MinHeap();
+  readonly #trie: DoubleArray;
+  readonly #ranks: Int32Array;
+  readonly #isUnused: Uint8Array;
 
-  const offer = (left: number): void => {
+  constructor(trie: DoubleArray, pieces: readonly SentencePiece[]) {
+    this.#trie = trie;
+    this.#ranks = ranksOf(pieces);
+    this.#isUnused = Uint8Array.from(pieces, ({ type }) => Number(type === 'unused'));
+  }
+
+  merge(bytes: Uint8Array, symbols: Symbols): void {
+    const { count, starts } = symbols;
+    if (this.ends.length !== starts.length) this.#makeRoom(starts.length);
+    this.parts.clear();
+    const [ends, next, previous, nodes, joined] = [this.ends, this.#next, this.#previous, this.#nodes, this.#joined];
+    for (let i = 0; i < count; i++) {
+      next[i] = i + 1;
+      previous[i] = i - 1;
+      ends[i] = starts[i + 1]!;
+      nodes[i] = walk(this.#trie, ROOT, bytes, starts[i]!, ends[i]!);
+    }
+    for (let i = 0; i < count; i++) this.#offer(i, bytes, symbols);
+    for (let least = this.#queue.pop(); least !== undefined; least = this.#queue.pop()) {
+      const rank = Math.floor(least / SYMBOLS);
+      const left = least - rank * SYMBOLS;
+      const node = joined[left]!;
+      // Outdated: since it was queued, one of the two has been merged with another.
+      if (node === NONE || this.#ranks[this.#trie.valueAt(node)] !== rank) continue;
+      const right = next[left]!;
+      nodes[left] = node;
+      ends[left] = ends[right]!;
+      ends[right] = 0;
+      joined[right] = NONE;
+      next[left] = next[right]!;
+      if (next[left]! < count) previous[next[left]!] = left;
+      this.#offer(previous[left]!, bytes, symbols);
+      this.#offer(left, bytes, symbols);
+    }
+  }
+
+  #offer(left: number, bytes: Uint8Array, { count, starts, isUserDefined }: Symbols): void {
     if (left < 0) return;
-    joined[left] = NONE;
-    const right = next[left]!;
-    if (right >= count || isUserDefined[left] || isUserDefined[right] || nodes[left] === NONE) return;
-    const node = walk(trie, nodes[left]!, bytes, starts[right]!, ends[right]!);
-    const piece = node === NONE ? NONE : trie.valueAt(node);
+    this.#joined[left] = NONE;
+    const right = this.#next[left]!;
+    const from = this.#nodes[left]!;
+    if (right >= count || from === NONE || isUserDefined[left] || isUserDefined[right]) return;
+    const node = walk(this.#trie, from, bytes, starts[right]!, this.ends[right]!);
+    const piece = node === NONE ? NONE : this.#trie.valueAt(node);
     if (piece === NONE) return;
-    joined[left] = node;
-    queue.push(ranks[piece]! * SYMBOLS + left);
-    if (isUnused[piece]) parts.set(piece, [starts[left]!, starts[right]!, ends[right]!]);
-  };
+    this.#joined[left] = node;
+    this.#queue.push(this.#ranks[piece]! * SYMBOLS + left);
+    if (this.#isUnused[piece]) this.parts.set(piece, [starts[left]!, starts[right]!, this.ends[right]!]);
+  }
 
-  for (let i = 0; i < count; i++) {
-    next[i] = i + 1;
-    previous[i] = i - 1;
-    ends[i] = starts[i + 1]!;
-    nodes[i] = walk(trie, ROOT, bytes, starts[i]!, ends[i]!);
+  #makeRoom(size: number): void {
+    this.ends = new Int32Array(size);
+    this.#next = new Int32Array(size);
+    this.#previous = new Int32Array(size);
+    this.#nodes = new Int32Array(size);
+    this.#joined = new Int32Array(size);
   }
-  for (let i = 0; i < count; i++) offer(i);
-  for (let least = queue.pop(); least !== undefined; least = queue.pop()) {
-    const left = least % SYMBOLS;
-    const node = joined[left]!;
-    // Outdated: since it was queued, one of the two has been merged with another.
-    if (node === NONE || ranks[trie.valueAt(node)] !== Math.floor(least / SYMBOLS)) continue;
-    const right = next[left]!;
-    nodes[left] = node;
-    ends[left] = ends[right]!;
-    ends[right] = 0;
-    joined[right] = NONE;
-    next[left] = next[right]!;
-    if (next[left]! < count) previous[next[left]!] = left;
-    offer(previous[left]!);
-    offer(left);
-  }
-  return { ends, parts };
 }
 
 /** 0 for the highest score; equal scores have equal ranks. */
