@@ -100,7 +100,7 @@ export class Seq2SeqModel {
     if (!args.overwriteOutputDir) requireEmpty(outputDir);
     this.#isTraining = true;
     try {
-      const { examples, report } = await this.#encode(trainData);
+      const { examples, report } = await this.#encode(trainData, args.useMultiprocessing, options.signal);
       if (!args.silent) process.stderr.write(`${report}\n`);
       this.#releasePrograms();
       const save = (directory: string) => saveModel(directory, this.#parts, args);
@@ -130,7 +130,7 @@ export class Seq2SeqModel {
     refuseUnknown('evalModel', options, EVAL_OPTIONS);
     this.#requireRest();
     const outputDir = options.outputDir ?? this.#args.outputDir;
-    const { examples } = await this.#encode(evalData);
+    const { examples } = await this.#encode(evalData, this.#args.useMultiprocessingForEvaluation, options.signal);
     await makeDirectory(outputDir, 'outputDir');
     const progress = new Progress('Evaluating', examples.length, options.silent ?? this.#args.silent);
     const loss = await evaluateLoss(this.#parts.architecture, this.#parts.weights, examples, {
@@ -231,8 +231,13 @@ export class Seq2SeqModel {
     this.#programs = undefined;
   }
 
-  async #encode(data: string | readonly RowInput[]): Promise<ReturnType<typeof encodeExamples>> {
+  async #encode(
+    data: string | readonly RowInput[],
+    always: boolean,
+    signal: AbortSignal | undefined,
+  ): Promise<ReturnType<typeof encodeExamples>> {
     const { maxSeqLength, maxTargetLength, srcLang, tgtLang, encoding } = this.#args;
+    const { processCount: workers, multiprocessingChunksize } = this.#args;
     const rows = await rowsFrom(data, { encoding });
     const limits = {
       maxSourceLength: maxSeqLength,
@@ -241,9 +246,10 @@ export class Seq2SeqModel {
       targetLanguage: tgtLang,
     };
     const progress = new Progress('Tokenising', rows.length, this.#args.silent || rows.length < LONG_TO_TOKENISE);
-    const encoded = await encodeExamples(rows, this.#parts.tokenizers, this.#parts.architecture, limits, (done) =>
-      progress.update(done),
-    );
+    const encoded = await encodeExamples(rows, this.#parts.tokenizers, this.#parts.architecture, limits, {
+      threads: { workers, chunk: multiprocessingChunksize > 0 ? multiprocessingChunksize : undefined, always, signal },
+      onProgress: (done) => progress.update(done),
+    });
     progress.finish();
     return encoded;
   }

@@ -10,7 +10,9 @@ const stopping = o.later('early stopping comes with a later release');
 const caching = o.later(
   'the cache of tokenised rows comes with a later release; rows are tokenised in memory each time',
 );
-const workers = o.later('tokenising in worker threads comes with a later release; rows are tokenised in this process');
+const workers = o.later(
+  'threads for batches and for answers come with a later release; both are made in the thread that calls',
+);
 const watching = o.later('TensorBoard and W&B come with a later release; training_log.jsonl has every logged step');
 const quantizing = o.later('quantized models come with a later release');
 const metrics = o.later('metrics on generated texts come with a later release');
@@ -89,16 +91,18 @@ export const dataOptions = {
   useCachedEvalFeatures: caching(o.flag, false, 'Evaluates on tokenised rows of an earlier evaluation.'),
   cacheDir: caching(o.path, 'cache_dir/', 'Directory of the cache of tokenised rows.'),
   datasetCacheDir: caching(o.path.optional(), undefined, 'Directory of the cache of datasets.'),
-  useMultiprocessing: workers(o.flag, false, 'Tokenises training rows in parallel.', {
-    note: 'Off by default: nothing is forked here.',
+  useMultiprocessing: o.works(o.flag, false, 'Tokenises training rows in worker threads, however few they are.', {
+    note: 'Nothing is forked. More than 20,000 rows, or 2 million characters, are tokenised in threads by themselves.',
     python: { default: true },
   }),
-  useMultiprocessingForEvaluation: workers(o.flag, false, 'Tokenises evaluation rows in parallel.', {
-    note: 'Off by default: nothing is forked here.',
+  useMultiprocessingForEvaluation: o.works(o.flag, false, 'The same for evaluation rows.', {
     python: { default: true },
   }),
-  processCount: workers(o.count.optional(), undefined, 'How many workers tokenise.', { python: { local: true } }),
-  multiprocessingChunksize: workers(o.integer, -1, 'Rows a worker takes at once; -1 chooses.', {
+  processCount: o.works(o.count.optional(), undefined, 'How many threads tokenise; 1 is the thread that calls.', {
+    note: 'Unset, one for each processor, up to 8.',
+    python: { local: true },
+  }),
+  multiprocessingChunksize: o.works(o.integer, -1, 'Most rows that such a thread takes at once; below 1, 2,000.', {
     python: { local: true },
   }),
   dataloaderNumWorkers: workers(o.wholeNumber, 0, 'How many workers make batches.', { python: { local: true } }),

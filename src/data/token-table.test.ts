@@ -31,13 +31,29 @@ describe('TokenTable', () => {
   });
 
   test('reports progress; no rows are a table too', async () => {
-    const rows = Array.from({ length: 1300 }, (_, i) => ({ inputText: `${i}`, targetText: '' }));
+    const rows = Array.from({ length: 5001 }, (_, i) => ({ inputText: `${i}`, targetText: '' }));
     const done: number[] = [];
     const limits = { maxSourceLength: 8, maxTargetLength: 8 };
-    const { sources } = await TokenTable.encode(rows, tokenizers, limits, (count) => done.push(count));
-    expect(done).toEqual([512, 1024, 1300]);
-    expect([...sources.tokens(1299)]).toEqual(ids('1299'));
+    const { sources } = await TokenTable.encode(rows, tokenizers, limits, { onProgress: (count) => done.push(count) });
+    expect(done).toEqual([...done].sort((a, b) => a - b));
+    expect(done.length).toBeGreaterThan(5);
+    expect(done.at(-1)).toBe(5001);
+    expect([...sources.tokens(4999)]).toEqual(ids('4999'));
     expect((await TokenTable.encode([], tokenizers, limits)).targets.length).toBe(0);
+  });
+
+  test.each([1, 2])('%d threads give the same table, and name the row that cannot be tokenised', async (workers) => {
+    const rows = Array.from({ length: 950 }, (_, i) => ({ inputText: 'ab'.repeat(i % 7), targetText: `${i}` }));
+    const limits = { maxSourceLength: 9, maxTargetLength: 4 };
+    const threads = { workers, always: true, chunk: 100 };
+    const encoded = await TokenTable.encode(rows, tokenizers, limits, { threads });
+    expect(encoded).toEqual(await TokenTable.encode(rows, tokenizers, limits));
+    expect(encoded.cutSources).toBeGreaterThan(300);
+    expect(encoded.cutTargets).toBe(850);
+    const wrong = rows.with(731, { inputText: 7 as unknown as string, targetText: '' });
+    await expect(TokenTable.encode(wrong, tokenizers, limits, { threads })).rejects.toThrow(
+      'tokenizer: only a string can be tokenised, not 7. This is text 732 of 950.',
+    );
   });
 
   test('a limit without room for a token is refused', async () => {

@@ -1,4 +1,5 @@
-import type { EncodeOptions, Tokenizer } from '../tokenizers/index.js';
+import { setImmediate } from 'node:timers/promises';
+import type { EncodeOptions, EncodingThreads, PackedTokens, Tokenizer } from '../tokenizers/index.js';
 import type { Row } from './rows.js';
 
 /** Token sequences by row, wherever they are kept. */
@@ -36,8 +37,12 @@ export interface EncodedRows {
   emptyTargets: number;
 }
 
-/** Rows tokenised between two reports of progress. */
-const BATCH = 512;
+export interface EncodeRun {
+  /** How texts are spread over worker threads, and what stops them. */
+  readonly threads?: EncodingThreads | undefined;
+  /** Hears of rows that are done: of sources and targets, half the number of both. */
+  readonly onProgress?: ((done: number) => void) | undefined;
+}
 
 /** Token sequences in one array, one behind the other: row i is ids[offsets[i] … offsets[i + 1]). */
 export class TokenTable implements TokenRows {
@@ -53,22 +58,31 @@ export class TokenTable implements TokenRows {
     rows: readonly Row[],
     tokenizers: Tokenizers,
     limits: EncodeLimits,
-    onProgress?: (done: number) => void,
+    { threads, onProgress }: EncodeRun = {},
   ): Promise<EncodedRows> {
-    const sources = new Side(tokenizers.source, limits.maxSourceLength, { language: limits.sourceLanguage });
-    const targets = new Side(tokenizers.target, limits.maxTargetLength, {
-      target: true,
-      language: limits.targetLanguage,
-    });
-    for (let start = 0; start < rows.length; start += BATCH) {
-      const batch = rows.slice(start, start + BATCH);
-      await sources.add(batch.map((row) => row.inputText));
-      await targets.add(batch.map((row) => row.targetText));
-      onProgress?.(start + batch.length);
-    }
+    const { maxSourceLength, maxTargetLength, sourceLanguage, targetLanguage } = limits;
+    let texts = 0;
+    const report = (count: number) => {
+      texts += count;
+      onProgress?.(Math.floor(texts / 2));
+    };
+    const sources = await encodeSide(
+      rows.map((row) => row.inputText),
+      tokenizers.source,
+      { maxLength: maxSourceLength, language: sourceLanguage },
+      threads,
+      report,
+    );
+    const targets = await encodeSide(
+      rows.map((row) => row.targetText),
+      tokenizers.target,
+      { maxLength: maxTargetLength, language: targetLanguage, target: true },
+      threads,
+      report,
+    );
     return {
-      sources: TokenTable.pack(sources.sequences),
-      targets: TokenTable.pack(targets.sequences),
+      sources: sources.table,
+      targets: targets.table,
       cutSources: sources.cut,
       cutTargets: targets.cut,
       emptySources: sources.empty,
@@ -81,6 +95,20 @@ export class TokenTable implements TokenRows {
     for (const [i, sequence] of sequences.entries()) offsets[i + 1] = offsets[i]! + sequence.length;
     const ids = new Int32Array(offsets.at(-1)!);
     for (const [i, sequence] of sequences.entries()) ids.set(sequence, offsets[i]!);
+    return new TokenTable(ids, offsets);
+  }
+
+  /** Of chunks of rows. Lets other work go on between them. */
+  static async join(chunks: readonly PackedTokens[]): Promise<TokenTable> {
+    const offsets = new Uint32Array(1 + chunks.reduce((rows, chunk) => rows + chunk.offsets.length - 1, 0));
+    const ids = new Int32Array(chunks.reduce((tokens, chunk) => tokens + chunk.ids.length, 0));
+    let row = 0;
+    for (const chunk of chunks) {
+      const before = offsets[row]!;
+      ids.set(chunk.ids, before);
+      for (let i = 1; i < chunk.offsets.length; i++) offsets[++row] = before + chunk.offsets[i]!;
+      await setImmediate();
+    }
     return new TokenTable(ids, offsets);
   }
 
@@ -97,32 +125,24 @@ export class TokenTable implements TokenRows {
   }
 }
 
-/** The texts of one side on their way to tokens. */
-class Side {
-  readonly sequences: Int32Array[] = [];
-  cut = 0;
-  empty = 0;
-  readonly #tokenizer: Tokenizer;
-  readonly #limit: number;
-  readonly #side: EncodeOptions;
-  readonly #specialTokens: number;
-
-  constructor(tokenizer: Tokenizer, limit: number, side: EncodeOptions) {
-    this.#tokenizer = tokenizer;
-    this.#limit = limit;
-    this.#side = side;
-    this.#specialTokens = tokenizer.encode('', side).length;
+/** The texts of one side as tokens. */
+async function encodeSide(
+  texts: readonly string[],
+  tokenizer: Tokenizer,
+  options: EncodeOptions,
+  threads: EncodingThreads | undefined,
+  onDone: (count: number) => void,
+): Promise<{ table: TokenTable; cut: number; empty: number }> {
+  const specialTokens = tokenizer.encode('', options).length;
+  const chunks: PackedTokens[] = [];
+  let cut = 0;
+  let empty = 0;
+  for await (const chunk of tokenizer.encodeChunks(texts, options, threads)) {
+    const { offsets } = chunk;
+    chunks.push(chunk);
+    cut += chunk.cut;
+    for (let i = 1; i < offsets.length; i++) if (offsets[i]! - offsets[i - 1]! <= specialTokens) empty++;
+    onDone(offsets.length - 1);
   }
-
-  async add(texts: readonly string[]): Promise<void> {
-    const side = this.#side;
-    // One token more than fits tells whether a text is too long, without going on to its end.
-    const encoded = await this.#tokenizer.encodeBatch(texts, { ...side, maxLength: this.#limit + 1 });
-    for (const [i, ids] of encoded.entries()) {
-      const isCut = ids.length > this.#limit;
-      if (isCut) this.cut++;
-      if (ids.length <= this.#specialTokens) this.empty++;
-      this.sequences.push(isCut ? this.#tokenizer.encode(texts[i]!, { ...side, maxLength: this.#limit }) : ids);
-    }
-  }
+  return { table: await TokenTable.join(chunks), cut, empty };
 }

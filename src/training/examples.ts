@@ -1,4 +1,11 @@
-import { type EncodeLimits, type Row, type Tokenizers, type TokenRows, TokenTable } from '../data/index.js';
+import {
+  type EncodeLimits,
+  type EncodeRun,
+  type Row,
+  type Tokenizers,
+  type TokenRows,
+  TokenTable,
+} from '../data/index.js';
 import { fail } from '../errors.js';
 import type { Seq2SeqArchitecture } from '../models/index.js';
 
@@ -39,10 +46,10 @@ export async function encodeExamples(
   tokenizers: Tokenizers,
   architecture: Seq2SeqArchitecture,
   limits: EncodeLimits,
-  onProgress?: (done: number) => void,
+  run?: EncodeRun,
 ): Promise<EncodedExamples> {
   if (rows.length === 0) fail('data', 'there are no rows. Give at least one, with input_text and target_text.');
-  const { sources, targets, cutSources, cutTargets } = await TokenTable.encode(rows, tokenizers, limits, onProgress);
+  const { sources, targets, cutSources, cutTargets } = await TokenTable.encode(rows, tokenizers, limits, run);
   checkLengths(sources, 'source', architecture.maxSourceLength, 'maxSeqLength');
   checkLengths(targets, 'target', architecture.maxTargetLength, 'maxTargetLength');
   const report =

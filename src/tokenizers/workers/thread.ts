@@ -55,7 +55,7 @@ export class EncoderThread {
   #fail(reason: string, cause?: unknown): void {
     this.#failure ??= new Seq2SeqError(
       'tokenizer',
-      `a worker thread ended early: ${reason}. Set processCount to 1 to tokenise without threads.`,
+      `a worker thread ended early: ${reason.replace(/\.$/, '')}. Set processCount to 1 to tokenise without threads.`,
       { cause },
     );
     for (const { reject } of this.#waiting.splice(0)) reject(this.#failure);
