@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { fail } from '../errors.js';
-import { addedTokenSchema } from './added-tokens.js';
+import { AddedTokens } from './added-tokens.js';
 import { check, readJson } from './files.js';
 import { pythonCuts, strip } from './python-cuts.js';
 import { parseSentencePiece, SentencePieceModel } from './sentencepiece/index.js';
@@ -35,9 +35,6 @@ const DEFAULT_LENGTH = 512;
 /** Settings of Python's SentencePiece that change what it makes of a text. */
 const PIECE_SETTINGS = ['add_bos', 'add_eos', 'reverse', 'emit_unk_piece', 'enable_sampling'];
 
-/** From the first `>>` of a line to its last `<<`. */
-const LANGUAGE_CODE = />>[^\n]+<</g;
-const LEADING_CODE = /^>>[^\n]+<</;
 const UNDERLINE = /\u2581/g;
 
 interface Side {
@@ -59,7 +56,7 @@ interface Parts {
 
 /** From a folder with source.spm, target.spm and vocab.json, and with target_vocab.json if each side has its own. */
 export function loadMarian(files: TokenizerSource): Tokenizer {
-  const settings = readSettings(files, listedTokens(files));
+  const settings = readSettings(files, []);
   const { separate_vocabs, sp_model_kwargs } = check(marianFields, settings.config, join(files.place, CONFIG));
   const changed = PIECE_SETTINGS.find((name) => sp_model_kwargs?.[name]);
   if (changed !== undefined) {
@@ -80,12 +77,6 @@ export function loadMarian(files: TokenizerSource): Tokenizer {
     config: { model_max_length: DEFAULT_LENGTH, ...settings.config },
     files: ['source.spm', 'target.spm', ...vocabNames].map((name) => [name, files.readBytes(name)!]),
   });
-}
-
-/** A tokenizer.json, which the reference cannot use for this family, counts for the added tokens that it lists. */
-function listedTokens(files: TokenizerSource) {
-  const schema = z.looseObject({ added_tokens: z.array(addedTokenSchema).default([]) });
-  return readJson(files, 'tokenizer.json', schema)?.added_tokens ?? [];
 }
 
 function requireFiles(files: TokenizerSource, names: readonly string[]): void {
@@ -114,34 +105,31 @@ function readPieces(files: TokenizerSource, name: string): SentencePieceModel {
   return new SentencePieceModel(parseSentencePiece(files.readBytes(name)!, join(files.place, name)));
 }
 
-/**
- * The reference takes added tokens by the ids that the files give them, and for special only those that have a role or are
- * listed as additional. On the target side too, ids are those of the source's vocabulary.
- */
+/** The reference takes added tokens by the ids that the files give them. */
 function marianTokens(
   vocab: ReadonlyMap<string, number>,
   files: TokenizerSource,
-  { config, added }: TokenizerSettings,
+  settings: TokenizerSettings,
 ): ResolvedTokens {
-  const described = Object.entries(config.added_tokens_decoder ?? {});
-  const given = config.added_tokens_decoder
-    ? described.map(([id, { content }]): [string, number] => [content, Number(id)])
+  const described = settings.config.added_tokens_decoder;
+  const given = described
+    ? Object.entries(described).map(([id, { content }]): [string, number] => [content, Number(id)])
     : Object.entries(readJson(files, 'added_tokens.json', z.record(z.string(), z.int())) ?? {});
-  const plain = added.map((token) => ({ ...token, special: false }));
-  return resolveTokens(new Map([...vocab, ...given]), [], { config, added: plain }, ROLES);
+  return resolveTokens(new Map([...vocab, ...given]), [], settings, ROLES);
 }
 
-function assemble(parts: Parts): Tokenizer {
+function assemble(given: Parts): Tokenizer {
+  const parts = { ...given, tokens: withSpecialByRole(given.tokens) };
   const { source, target, tokens, config } = parts;
   requireSpecial(parts);
   const suffix = [specialIds(tokens).eos!];
-  const contents = tokens.added.entries().map(([, token]) => token);
-  const cuts = pythonCuts(contents);
+  const cuts = pythonCuts(tokens.added.entries().map(([, token]) => token));
+  const decode = decoderOf(parts);
   return new SubwordTokenizer({
     kind: 'marian',
     modelType: 'marian',
-    model: modelOf(source, parts),
-    targetModel: modelOf(target, parts),
+    model: { ...encoderOf(source, tokens), decode },
+    targetModel: { ...encoderOf(target, tokens), decode },
     tokens,
     cut: (text) => cuts(text).map((part) => tokens.added.idOf(part) ?? part),
     template: () => ({ prefix: [], suffix }),
@@ -151,58 +139,82 @@ function assemble(parts: Parts): Tokenizer {
   });
 }
 
+/** Whatever the files say, the reference takes for special what has a role or is listed as additional. */
+function withSpecialByRole(tokens: ResolvedTokens): ResolvedTokens {
+  const special = specialOf(tokens);
+  const added = tokens.added
+    .entries()
+    .map(([id, token]) => [id, { ...token, special: special.has(token.content) }] as const);
+  return { ...tokens, added: new AddedTokens(new Map(added)) };
+}
+
+const specialOf = ({ roles, additional }: ResolvedTokens): ReadonlySet<string> =>
+  new Set([...roles.values(), ...additional]);
+
 /** As the reference demands it of the files: what it could not load is not made. */
 function requireSpecial({ place, source, target, tokens: { roles } }: Parts): void {
-  for (const role of ['eos', 'unk', 'pad'] as const) {
-    if (!roles.has(role)) fail('tokenizer', `the one in ${place} has no ${role}_token. Name one in ${CONFIG}.`);
-  }
-  const unk = roles.get('unk')!;
-  const demanded = [
-    [source, unk],
-    [source, roles.get('pad')!],
-    [target, unk],
+  const demands = [
+    ['eos', []],
+    ['unk', [source, target]],
+    ['pad', [source]],
   ] as const;
-  for (const [{ vocab, vocabName }, token] of demanded) {
-    if (vocab.has(token)) continue;
-    fail('tokenizer', `${join(place, vocabName)} has no token "${token}", which ${CONFIG} names. Use one that it has.`);
+  for (const [role, sides] of demands) {
+    const token = roles.get(role);
+    if (token === undefined) fail('tokenizer', `the one in ${place} has no ${role}_token. Name one in ${CONFIG}.`);
+    for (const { vocab, vocabName } of sides) {
+      if (vocab.has(token)) continue;
+      fail('tokenizer', `${join(place, vocabName)} lacks the ${role}_token, "${token}". Name one that it has.`);
+    }
   }
 }
 
-function modelOf({ pieces, vocab }: Side, parts: Parts): SubwordModel {
-  const { added, roles } = parts.tokens;
+/** On the target side too, added tokens have the ids that they have in the source's vocabulary. */
+function encoderOf({ pieces, vocab }: Side, { added, roles }: ResolvedTokens): Omit<SubwordModel, 'decode'> {
   const unknownToken = roles.get('unk')!;
   const unknown = vocab.get(unknownToken)!;
   const idOf = (token: string): number => added.idOf(token) ?? vocab.get(token) ?? unknown;
   const ids = Int32Array.from(pieces.pieces, ({ piece }) => idOf(piece));
   return {
     vocab,
+    unknownToken,
     encode(text, out) {
-      const code = LEADING_CODE.exec(text)?.[0];
+      const { code, rest } = withoutCodes(text);
       if (code !== undefined) out.push(idOf(code));
-      // In the middle of a text, they vanish.
-      const rest = text.replace(LANGUAGE_CODE, '');
       const encoded = pieces.encode(rest);
       // What the pieces lack may still be in the vocabulary: that of both sides has the other side's pieces.
       if (encoded.includes(pieces.unkId)) for (const piece of pieces.encodePieces(rest)) out.push(idOf(piece));
       else for (const id of encoded) out.push(ids[id]!);
     },
-    decode: decoderOf(parts),
-    unknownToken,
   };
+}
+
+/**
+ * What goes from the first `>>` of a line to its last `<<`, with something between, is a language code, one token, at the
+ * beginning of a text, and nothing elsewhere: the reference's `>>.+<<`, in one pass.
+ */
+function withoutCodes(text: string): { code?: string; rest: string } {
+  if (!text.includes('>>')) return { rest: text };
+  let code: string | undefined;
+  const lines = text.split('\n').map((line, i) => {
+    const start = line.indexOf('>>');
+    const end = line.lastIndexOf('<<') + 2;
+    if (start < 0 || end < start + '>>x<<'.length) return line;
+    if (i === 0 && start === 0) code = line.slice(start, end);
+    return line.slice(0, start) + line.slice(end);
+  });
+  return { ...(code !== undefined && { code }), rest: lines.join('\n') };
 }
 
 /**
  * Special tokens are no pieces, and have a space behind them. Added tokens that are not special stand apart from the text,
  * as do additional ones beyond the vocabulary.
  */
-function decoderOf({ source, target, tokens: { added, roles, additional } }: Parts): SubwordModel['decode'] {
-  const special = new Set([...roles.values(), ...additional]);
-  const apart = new Set(
-    [
-      ...added.entries().filter(([, { content }]) => !special.has(content)),
-      ...added.entries().filter(([id, { content }]) => additional.includes(content) && id >= source.vocab.size),
-    ].map(([, { content }]) => content),
-  );
+function decoderOf({ source, target, tokens }: Parts): SubwordModel['decode'] {
+  const special = specialOf(tokens);
+  const isApart = (id: number, content: string): boolean =>
+    !special.has(content) || (tokens.additional.includes(content) && id >= source.vocab.size);
+  const added = tokens.added.entries().filter(([id, { content }]) => isApart(id, content));
+  const apart = new Set(added.map(([, { content }]) => content));
   const textOf = (tokens: readonly string[]): string => {
     const parts = runsOf(tokens, special).map(({ run, end }) => target.pieces.decode(run) + (end ? `${end} ` : ''));
     return strip(parts.join('').replace(UNDERLINE, ' '));
