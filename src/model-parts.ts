@@ -57,7 +57,7 @@ export function checkVocabulary({ source, target }: Tokenizers, architecture: Se
     if (tokens <= embeddings) continue;
     fail(
       'tokenizer',
-      `the ${side}'s has ${tokens} tokens, but the model has embeddings for ${embeddings}. ` +
+      `${source === target ? 'it' : `the ${side}'s`} has ${tokens} tokens, but the model has embeddings for ${embeddings}. ` +
         'Use the tokenizer the model was trained with, or set vocab_size in the config of a fresh model.',
     );
   }

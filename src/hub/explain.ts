@@ -16,7 +16,7 @@ export function explainFailure(error: unknown, id: string, settings: HubSettings
   if (error instanceof Seq2SeqError) throw error;
   if (error instanceof Refused) return failRefused(error, id, settings);
   if (error instanceof Unreachable) {
-    return fail('hub', `${error.message}. ${id} ${notCached(settings)} Check the network and try again.`, error);
+    return fail('hub', `${error.message}. ${id} ${notCached(id, settings)} Check the network and try again.`, error);
   }
   if (error instanceof NotAHub) {
     return fail(
@@ -57,9 +57,9 @@ export function failIncomplete(
   );
 }
 
-function notCached({ revision, cacheDir, forceDownload }: HubSettings): string {
+function notCached(id: string, { revision, cacheDir, forceDownload }: HubSettings): string {
   if (forceDownload) return 'was to be downloaded again, whatever the cache has.';
-  return `at ${revision} is not in ${cacheDir} in full.`;
+  return `at ${revision} is not in ${cacheDir} in full, nor is there a directory of that name (looked at ${path.resolve(id)}).`;
 }
 
 type Meaning = (id: string, settings: HubSettings, refused: Refused) => string;

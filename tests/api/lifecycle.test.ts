@@ -1,10 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { Seq2SeqModel } from '../../src/index.js';
 import { fixture, linesOf, loadBart, readJson, rowsOf, temporaryFolder } from '../support.js';
 
 const folder = temporaryFolder();
+const generic = (...path: string[]) =>
+  fileURLToPath(new URL(['../fixtures/encoder-decoder', ...path].join('/'), import.meta.url));
 const lines = linesOf('uneven');
 
 describe('a model', () => {
@@ -150,15 +153,47 @@ describe('loading', () => {
   });
 
   it.each([
-    [{}, 'model: encoderDecoderType is missing. Give it with encoderDecoderName, or with a config.'],
-    [{ encoderDecoderName: 'x' }, 'model: encoderDecoderType is missing.'],
+    [{}, 'model: no type is given. Give encoderDecoderType with encoderDecoderName, or encoderType with encoderName'],
+    [{ encoderDecoderName: 'x' }, 'model: no type is given.'],
+    [{ encoderDecoderType: 'bart' }, 'model: no name and no config is given.'],
+    [{ encoderType: 'bert', encoderName: 'a' }, 'model: decoderName is missing.'],
+    [{ encoderType: 'bert', decoderName: 'a' }, 'model: encoderName is missing.'],
     [
-      { encoderDecoderType: 'bart' },
-      'model: neither encoderDecoderName nor a config is given. Name a checkpoint, or describe a fresh model.',
+      { encoderType: 'bart', encoderName: 'a', decoderName: 'b' },
+      'model: a bart is no encoder of its own. Give it as encoderDecoderType, with encoderDecoderName.',
+    ],
+    [{ encoderDecoderType: 'mbart', encoderName: 'a', decoderName: 'b' }, 'model: a mbart has one name.'],
+    [
+      { encoderType: 'bert', encoderDecoderName: 'a', decoderName: 'b' },
+      'model: encoderDecoderName comes with a decoderName.',
     ],
     [
-      { encoderType: 'bert', encoderName: 'a', decoderName: 'b' },
-      'model: models of a separate encoder and decoder come with a later release. Use encoderDecoderType "bart".',
+      { encoderDecoderType: 'rag-token', encoderDecoderName: 'a' },
+      'model: rag-token (retrieval-augmented generation) comes with a later release.',
+    ],
+    [
+      { encoderDecoderType: 'brat', encoderDecoderName: 'a' },
+      'model: there is no model type "brat". Did you mean bart?',
+    ],
+    [
+      { encoderDecoderType: 'bert', encoderDecoderName: generic('bert', 'encoder') },
+      `model: ${generic('bert', 'encoder')} holds a bert, which is an encoder alone. Give it as encoderName, with encoderType bert`,
+    ],
+    [
+      { encoderType: 'roberta', encoderDecoderName: generic('bert') },
+      `model: ${generic('bert')} holds a bert, not a roberta. Give bert as its type.`,
+    ],
+    [
+      { encoderType: 'camembert', encoderName: generic('roberta', 'encoder'), decoderName: generic('bert', 'encoder') },
+      `model: ${generic('roberta', 'encoder')} holds a roberta, not a camembert. Give roberta as its type.`,
+    ],
+    [
+      { encoderType: 'bert', encoderName: generic('bert', 'encoder'), decoderName: generic('roberta', 'encoder') },
+      'config.json: decoder.model_type "roberta" is not supported; supported are: bert.',
+    ],
+    [
+      { encoderDecoderType: 'mbart50', encoderDecoderName: fixture('base') },
+      `model: ${fixture('base')} holds a bart, not a mbart50. Give bart as its type.`,
     ],
     [
       { encoderDecoderType: 'marian', encoderDecoderName: fixture('base') },

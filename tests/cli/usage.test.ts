@@ -32,7 +32,7 @@ describe('help', () => {
     const train = seq2seq(['train', '--help']).stdout;
     for (const flag of ['--train-data <file>', '--learning-rate <x>', '--no-save ', '--config <file>'])
       expect(train).toContain(flag);
-    for (const flag of ['--wandb-project', '--num-beams', '--encoder-type']) expect(train).not.toContain(flag);
+    for (const flag of ['--wandb-project', '--num-beams']) expect(train).not.toContain(flag);
     const predict = seq2seq(['predict', '--help']).stdout;
     for (const flag of ['--num-beams <n>', '--no-repeat-ngram-size <n>', '--no-skip-special-tokens'])
       expect(predict).toContain(flag);
@@ -93,18 +93,28 @@ describe('bad usage', () => {
       ['--no-save-best-model'],
       '--save-best-model is false, but evaluation during training comes with a later release. Leave it at true.',
     ],
-    [
-      ['--encoder-type', 'bert'],
-      'models of a separate encoder and decoder come with a later release. Use --encoder-decoder-type bart.',
-    ],
   ])('of values: %j', (flags, message) => {
     expectUsage(['predict', ...bart, ...flags], `predict: ${message}`);
   });
 
   it('of the choice of a model', () => {
     const message =
-      'predict: which model? Give --encoder-decoder-type with --encoder-decoder-name DIR, or with --model-config FILE for a fresh one.';
-    for (const flags of [[], bart.slice(0, 2), bart.slice(2)]) expectUsage(['predict', ...flags], message);
+      'predict: which model? Give --encoder-decoder-type with --encoder-decoder-name NAME, or --encoder-type with ' +
+      '--encoder-name and --decoder-name, or a type with --model-config FILE for a fresh one.';
+    for (const flags of [[], bart.slice(2)]) expectUsage(['predict', ...flags], message);
+    const ways =
+      'Give encoderDecoderType with encoderDecoderName, or encoderType with encoderName and decoderName, or a type with a config.';
+    expectUsage(['predict', ...bart.slice(0, 2)], `model: no name and no config is given. ${ways}`);
+    expectUsage(['predict', '--encoder-type', 'bert', '--encoder-name', 'a'], `model: decoderName is missing. ${ways}`);
+    expectUsage(
+      ['predict', ...bart, '--encoder-type', 'bert'],
+      `model: encoderDecoderType bart and encoderType bert contradict. ${ways}`,
+    );
+    expectUsage(
+      ['predict', '--encoder-decoder-type', 'brat', '--encoder-decoder-name', 'a'],
+      'model: there is no model type "brat". Did you mean bart? Known: bart, mbart, mbart50, marian, bert, roberta, ' +
+        'distilbert, camembert, electra.',
+    );
     expectUsage(
       ['predict', ...bart, '--model-config', 'none.json'],
       '--model-config: cannot read none.json: no such file or directory. Check the path.',
@@ -120,11 +130,6 @@ describe('bad usage', () => {
     expectUsage(predict(wrong), `${wrong}: numBeams is "3"; it must be a whole number, at least 1.`);
     const list = file('list.json', []);
     expectUsage(predict(list), `--config: ${list} must hold one JSON object.`);
-    const model = file('config.json', { architectures: ['BartForConditionalGeneration'], d_model: 8 });
-    expectUsage(
-      predict(model),
-      `${model}: this is a model's config.json, not a file of options. Give it to --model-config.`,
-    );
     const broken = seq2seq(predict(file('broken.json', '{')));
     expect(broken.status).toBe(2);
     expect(broken.stderr).toMatch(/^--config: .*broken\.json is not JSON: /);
