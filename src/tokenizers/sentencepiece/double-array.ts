@@ -56,36 +56,50 @@ export function buildDoubleArray(values: ReadonlyMap<string, number>): DoubleArr
 export function doubleArrayUnits(values: ReadonlyMap<string, number>): Int32Array {
   // Any order will do that keeps keys with a common beginning together, whether it is measured in UTF-16 or in UTF-8.
   const keys = [...values.keys()].sort();
-  const encoded = keys.map((key) => encoder.encode(key));
+  const { bytes, starts } = terminated(keys);
   const slots = new Slots();
   /** Nodes to be given children: unit, depth, and the range of keys that go through it. */
-  const pending = [ROOT, 0, 0, keys.length];
+  const pending = keys.length > 0 ? [ROOT, 0, 0, keys.length] : [];
   slots.take(ROOT);
   while (pending.length > 0) {
-    const [node, depth, from, to] = pending.splice(-4) as [number, number, number, number];
+    const [to, from, depth, node] = [pending.pop()!, pending.pop()!, pending.pop()!, pending.pop()!];
     const labels: number[] = [];
-    const starts: number[] = [];
-    for (let i = from; i < to; i++) {
-      const label = encoded[i]![depth] ?? 0;
-      if (labels.at(-1) === label) continue;
+    const firsts: number[] = [];
+    for (let i = from, last = NONE; i < to; i++) {
+      const label = bytes[starts[i]! + depth]!;
+      if (label === last) continue;
       labels.push(label);
-      starts.push(i);
+      firsts.push(i);
+      last = label;
     }
-    if (labels.length === 0) continue;
+    firsts.push(to);
     const base = slots.baseFor(node, labels);
-    const hasLeaf = labels.includes(0);
-    slots.units[node] = unitOf(slots.units[node]! & 255, hasLeaf, node ^ base);
-    for (const [i, label] of labels.entries()) {
+    slots.units[node] = unitOf(slots.units[node]! & 255, labels[0] === 0, node ^ base);
+    for (let i = 0; i < labels.length; i++) {
+      const label = labels[i]!;
       const child = base ^ label;
       slots.take(child);
-      slots.units[child] = label === 0 ? LEAF | values.get(keys[starts[i]!]!)! : label;
-      if (label !== 0) pending.push(child, depth + 1, starts[i]!, starts[i + 1] ?? to);
+      slots.units[child] = label === 0 ? LEAF | values.get(keys[firsts[i]!]!)! : label;
+      if (label !== 0) pending.push(child, depth + 1, firsts[i]!, firsts[i + 1]!);
     }
   }
   return slots.units.slice(0, slots.size);
 }
 
 const encoder = new TextEncoder();
+
+/** All keys in UTF-8, each ended by a NUL, and where each begins. */
+function terminated(keys: readonly string[]): { readonly bytes: Uint8Array; readonly starts: Int32Array } {
+  const bytes = new Uint8Array(keys.reduce((length, key) => length + 3 * key.length + 1, 0));
+  const starts = new Int32Array(keys.length);
+  let length = 0;
+  for (let i = 0; i < keys.length; i++) {
+    starts[i] = length;
+    length += encoder.encodeInto(keys[i]!, bytes.subarray(length)).written + 1;
+  }
+  return { bytes, starts };
+}
+
 const BLOCK = 256;
 /** Gaps further back than this many blocks are left: searching them takes longer than they are worth. */
 const OPEN_BLOCKS = 16;

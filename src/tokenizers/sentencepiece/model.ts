@@ -123,12 +123,13 @@ function idsOf(pieces: readonly SentencePiece[]): ReadonlyMap<string, number> {
   }
   if (ofText.size === 0) broken(`has ${pieces.length} pieces, but none that a text is made of`);
   // Control pieces, the unknown one and bytes go before text pieces of the same name.
-  return new Map([...ofText, ...named]);
+  for (const [piece, id] of named) ofText.set(piece, id);
+  return ofText;
 }
 
 function unknownOf(pieces: readonly SentencePiece[]): number {
-  const unknown = [...pieces.keys()].filter((id) => pieces[id]!.type === 'unknown');
-  return unknown.length === 1 ? unknown[0]! : broken(`has ${unknown.length} unknown pieces, not 1`);
+  const unknown = pieces.filter(({ type }) => type === 'unknown');
+  return unknown.length === 1 ? pieces.indexOf(unknown[0]!) : broken(`has ${unknown.length} unknown pieces, not 1`);
 }
 
 function byteIdsOf(pieces: readonly SentencePiece[], byteFallback: boolean): readonly number[] {

@@ -20,45 +20,65 @@ const encoder = new TextEncoder();
  * signed: enough for lengths, booleans and int32, and a negative int32 is written as 64 bits whose low half is itself.
  */
 export function* protoFields(bytes: Uint8Array, place: string): Generator<readonly [field: number, ProtoValue]> {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  let position = 0;
-  const take = (length: number): number => {
-    const start = position;
-    const left = bytes.length - start;
+  const reader = new ProtoReader(bytes, place);
+  while (reader.position < bytes.length) {
+    const start = reader.position;
+    const tag = reader.varint();
+    const read = READERS[tag & 7];
+    if (tag >>> 3 === 0 || read === undefined)
+      fail('tokenizer', `${place}: no field begins at byte ${start}. ${FOREIGN}`);
+    yield [tag >>> 3, read(reader)];
+  }
+}
+
+class ProtoReader {
+  position = 0;
+
+  constructor(
+    readonly bytes: Uint8Array,
+    readonly place: string,
+  ) {}
+
+  /** Goes on by so many bytes; where they begin. */
+  take(length: number): number {
+    const start = this.position;
+    const left = this.bytes.length - start;
     if (length < 0 || length > left) {
-      fail('tokenizer', `${place}: ${length} bytes are announced at byte ${start}, but ${left} are left. ${FOREIGN}`);
+      fail(
+        'tokenizer',
+        `${this.place}: ${length} bytes are announced at byte ${start}, but ${left} are left. ${FOREIGN}`,
+      );
     }
-    position += length;
+    this.position += length;
     return start;
-  };
-  const varint = (): number => {
+  }
+
+  view(length: number): DataView {
+    return new DataView(this.bytes.buffer, this.bytes.byteOffset + this.take(length), length);
+  }
+
+  varint(): number {
     let value = 0;
     for (let i = 0; i < LONGEST_VARINT; i++) {
-      const byte = bytes[take(1)]!;
+      const byte = this.bytes[this.take(1)]!;
       if (i < 5) value |= (byte & 127) << (7 * i);
       if (byte < 128) return value;
     }
-    return fail('tokenizer', `${place}: the number before byte ${position} has no end. ${FOREIGN}`);
-  };
-  const read: Readonly<Record<number, () => ProtoValue>> = {
-    [VARINT]: varint,
-    [FIXED64]: () => view.getFloat64(take(8), true),
-    [FIXED32]: () => view.getFloat32(take(4), true),
-    [LENGTH_DELIMITED]: () => {
-      const length = varint();
-      const start = take(length);
-      return bytes.subarray(start, start + length);
-    },
-  };
-  while (position < bytes.length) {
-    const start = position;
-    const tag = varint();
-    const value = read[tag & 7];
-    if (tag >>> 3 === 0 || value === undefined)
-      fail('tokenizer', `${place}: no field begins at byte ${start}. ${FOREIGN}`);
-    yield [tag >>> 3, value()];
+    return fail('tokenizer', `${this.place}: the number before byte ${this.position} has no end. ${FOREIGN}`);
   }
 }
+
+/** By wire type. */
+const READERS: Readonly<Record<number, (reader: ProtoReader) => ProtoValue>> = {
+  [VARINT]: (reader) => reader.varint(),
+  [FIXED64]: (reader) => reader.view(8).getFloat64(0, true),
+  [FIXED32]: (reader) => reader.view(4).getFloat32(0, true),
+  [LENGTH_DELIMITED]: (reader) => {
+    const length = reader.varint();
+    const start = reader.take(length);
+    return reader.bytes.subarray(start, start + length);
+  },
+};
 
 /** The value of a field that holds a text, a message or bytes. */
 export function bytesOf(value: ProtoValue, what: string): Uint8Array {
