@@ -110,6 +110,7 @@ function assemble(parts: Parts): Tokenizer {
   const marks = marksOf(parts);
   return new SubwordTokenizer({
     kind: 'sentencepiece',
+    modelType: MODEL_TYPES[parts.family.tokenizerClass]!,
     model,
     tokens,
     template: marks.template,

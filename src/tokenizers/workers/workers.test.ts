@@ -4,7 +4,13 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type EncodingThreads, loadTokenizer, type PackedTokens, type Tokenizer } from '../index.js';
+import {
+  type EncodeOptions,
+  type EncodingThreads,
+  loadTokenizer,
+  type PackedTokens,
+  type Tokenizer,
+} from '../index.js';
 import { EncoderThread } from './thread.js';
 
 const FIXTURES = new URL('../../../tests/fixtures/tokenizers/', import.meta.url).pathname;
@@ -12,9 +18,9 @@ const bpe = loadTokenizer(join(FIXTURES, 'slow'), 'bart');
 const texts = Array.from({ length: 1203 }, (_, i) => `the list ${i} that is\n returned ${'again '.repeat(i % 9)}`);
 const threads: EncodingThreads = { workers: 2, always: true, chunk: 100 };
 
-async function collect(tokenizer: Tokenizer, given: readonly string[], how: EncodingThreads, maxLength?: number) {
+async function collect(tokenizer: Tokenizer, given: readonly string[], how: EncodingThreads, options?: EncodeOptions) {
   const chunks: PackedTokens[] = [];
-  for await (const chunk of tokenizer.encodeChunks(given, { maxLength }, how)) chunks.push(chunk);
+  for await (const chunk of tokenizer.encodeChunks(given, options, how)) chunks.push(chunk);
   return chunks;
 }
 
@@ -25,21 +31,25 @@ describe.each([
   ['bart', 'slow'],
   ['roberta', 'fast'],
   ['bert', 'wordpiece/uncased'],
+  ['marian', 'marian/separate'],
+  ['mbart', 'mbart'],
+  ['camembert', '../encoder-decoder/camembert/encoder'],
 ])('%s in worker threads', (modelType, place) => {
   const base = loadTokenizer(join(FIXTURES, place), modelType);
+  const options = { maxLength: 12, target: true, ...(modelType === 'mbart' && { language: 'de_DE' }) };
 
   test('the same tokens, in order, in chunks, with special tokens that were added', async () => {
     const tokenizer = base.withAddedTokens(['<again>']);
     const given = [...texts, '<again> x <again>', '', '\ud800 \u0000 😀'];
-    const chunks = await collect(tokenizer, given, threads, 12);
+    const chunks = await collect(tokenizer, given, threads, options);
     expect(chunks.map(({ offsets }) => offsets.length - 1)).toEqual([...Array(12).fill(100), 6]);
     const ids = chunks.flatMap((chunk) => [...chunk.ids]);
-    expect(ids).toEqual(given.flatMap((text) => [...tokenizer.encode(text, { maxLength: 12 })]));
-    const tooLong = given.filter((text) => tokenizer.encode(text).length > 12).length;
+    expect(ids).toEqual(given.flatMap((text) => [...tokenizer.encode(text, options)]));
+    const tooLong = given.filter((text) => tokenizer.encode(text, { ...options, maxLength: 99 }).length > 12).length;
     expect(tooLong).toBeGreaterThan(100);
     expect(chunks.reduce((sum, { cut }) => sum + cut, 0)).toBe(tooLong);
-    const batch = await tokenizer.encodeBatch(given, { maxLength: 12 }, threads);
-    expect(batch.map(String)).toEqual(given.map((text) => String(tokenizer.encode(text, { maxLength: 12 }))));
+    const batch = await tokenizer.encodeBatch(given, options, threads);
+    expect(batch.map(String)).toEqual(given.map((text) => String(tokenizer.encode(text, options))));
   });
 });
 
@@ -51,10 +61,9 @@ test('many texts go to threads by themselves, whatever their number says', async
   expect(two.length).toBe(11);
   const long = Array.from({ length: 21 }, () => 'word '.repeat(20_000));
   // One text of 100,000 characters, then a second one, fill a chunk.
-  expect((await collect(bpe, long, { workers: 2 }, 8)).map(({ offsets }) => offsets.length - 1)).toEqual([
-    ...Array(10).fill(2),
-    1,
-  ]);
+  expect((await collect(bpe, long, { workers: 2 }, { maxLength: 8 })).map(({ offsets }) => offsets.length - 1)).toEqual(
+    [...Array(10).fill(2), 1],
+  );
 });
 
 test('the event loop goes on', async () => {
@@ -80,7 +89,7 @@ describe('what ends the threads', () => {
   });
 
   test('a length without room is not the fault of a text', async () => {
-    await expect(collect(bpe, texts, threads, 1)).rejects.toThrow(
+    await expect(collect(bpe, texts, threads, { maxLength: 1 })).rejects.toThrow(
       /^tokenizer: a length of 1 has no room for the 2 special tokens\. Raise it\.$/,
     );
   });
