@@ -10,7 +10,7 @@
 // Options
 export { defaultArgs, parseArgs, type Seq2SeqArgs, type Seq2SeqArgsInput } from './args/index.js';
 // Data
-export type { RowInput } from './data/index.js';
+export type { RowInput, Tokenizers } from './data/index.js';
 // The engine underneath
 export { describeEngine, type EngineDescription } from './engine/index.js';
 // Errors
@@ -29,8 +29,14 @@ export {
   type ByteLevelBpeOptions,
   bartVocabulary,
   createByteLevelBpe,
+  createWordPiece,
   loadTokenizer,
   type Merge,
+  type NewSpecialTokens,
   type Tokenizer,
+  type TokenizerTrainingOptions,
+  trainableTypes,
+  trainTokenizer,
+  type WordPieceOptions,
 } from './tokenizers/index.js';
 export type { TrainingLogEntry, TrainingResult } from './training/index.js';

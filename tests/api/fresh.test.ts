@@ -125,7 +125,9 @@ describe('a model from a config alone', () => {
   it('needs a tokenizer that fits', async () => {
     const load = (changes: object, args = {}) =>
       Seq2SeqModel.load({ encoderDecoderType: 'bart', config: { ...config, ...changes }, args });
-    await expect(load({})).rejects.toThrow('model: a fresh model needs a tokenizer. Set tokenizerName to a directory.');
+    await expect(load({})).rejects.toThrow(
+      'model: a fresh model needs a tokenizer. Set tokenizerName to a directory, such as',
+    );
     await expect(load({}, { tokenizerName: folder })).rejects.toThrow(/^tokenizer: /);
     await expect(load({ vocab_size: 295 }, { tokenizerName: fixture('base') })).rejects.toThrow(
       'tokenizer: it has 296 tokens, but the model has embeddings for 295.',
