@@ -55,7 +55,7 @@ export class CachedDecoder implements StepDecoder {
       'step.ids': Tensor.from(tokens, [tokens.length]),
       'step.positions': Tensor.from(new Int32Array(tokens.length).fill(position), [tokens.length]),
       'step.bias': this.#bias(position),
-      'step.slotIndex': this.#slotIndex(position),
+      'step.placeIndex': this.#placeIndex(position),
     };
     const written = Object.fromEntries(
       Object.entries(this.#caches).map(([name, tensor]) => [`${name}.written`, tensor]),
@@ -121,7 +121,7 @@ export class CachedDecoder implements StepDecoder {
         this.#programs.cacheMemory.giveBack(old);
       }
       this.#memory[name] = memory;
-      this.#caches[name] = Tensor.from(data, [this.#batch, heads, capacity * this.#beams, headSize]);
+      this.#caches[name] = Tensor.from(data, [this.#batch, heads, capacity, this.#beams * headSize]);
     }
     const ancestors = new Uint8Array(this.#batch * this.#beams * capacity);
     for (let row = 0; row < this.#batch * this.#beams; row++) {
@@ -158,23 +158,21 @@ export class CachedDecoder implements StepDecoder {
     return Tensor.from(bias, [this.#batch, 1, beams, slots]);
   }
 
-  /** [batch, heads, beams, 3]: where in the caches this step's rows go. */
-  #slotIndex(position: number): Tensor {
+  /** [batch, heads, 3]: where in the caches this step's rows go. */
+  #placeIndex(position: number): Tensor {
     const { heads } = this.#programs.architecture.decoderAttention;
-    const index = new BigInt64Array(this.#batch * heads * this.#beams * 3);
+    const index = new BigInt64Array(this.#batch * heads * 3);
     // All entries are small and not negative: the low words suffice, and spare a BigInt for each.
     const words = new Int32Array(index.buffer);
     let word = 0;
     for (let item = 0; item < this.#batch; item++) {
-      for (let head = 0; head < heads; head++) {
-        for (let beam = 0; beam < this.#beams; beam++, word += 6) {
-          words[word] = item;
-          words[word + 2] = head;
-          words[word + 4] = position * this.#beams + beam;
-        }
+      for (let head = 0; head < heads; head++, word += 6) {
+        words[word] = item;
+        words[word + 2] = head;
+        words[word + 4] = position;
       }
     }
-    return Tensor.from(index, [this.#batch, heads, this.#beams, 3]);
+    return Tensor.from(index, [this.#batch, heads, 3]);
   }
 }
 

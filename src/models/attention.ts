@@ -86,22 +86,30 @@ export interface StepCaches {
 
 /**
  * Attention of one decoding step. Rows are [batch·beams]; beams are the length axis of the query. The self-attention cache
- * [batch, heads, slots, size] holds every beam of every earlier position in a slot of its own and is never reordered:
- * `step.bias` [batch, 1, beams, slots] says which slots are a beam's ancestors. Cross-attention keys are kept once for all beams.
+ * [batch, heads, positions, beams·size] holds every beam of every earlier position in a slot of its own and is never
+ * reordered: `step.bias` [batch, 1, beams, positions·beams] says which slots are a beam's ancestors. `step.placeIndex` says
+ * where this position goes; all beams of a head are written as one, since each entry of it has its cost.
+ * Cross-attention keys are kept once for all beams.
  */
 export function cachedDecoderAttention({ heads }: AttentionShape, size: number): StepCaches {
-  const cacheShape = ['batch', heads, 'slots', size];
+  const allBeams = product(['beams', size]);
+  const cacheShape = ['batch', heads, 'positions', allBeams];
+  const slots = product(['positions', 'beams']);
   const crossShape = ['batch', heads, 'sourceLength', size];
-  const bias = input('step.bias', 'float32', ['batch', 1, 'beams', 'slots']);
-  const slotIndex = input('step.slotIndex', 'int64', ['batch', heads, 'beams', 3]);
+  const bias = input('step.bias', 'float32', ['batch', 1, 'beams', slots]);
+  const placeIndex = input('step.placeIndex', 'int64', ['batch', heads, 3]);
   const padding = sourceBias();
   const outputs: Record<string, Value> = {};
   const split = (x: Value) => transpose(reshape(x, ['batch', 'beams', heads, size]), [0, 2, 1, 3]);
   const merge = (x: Value) => reshape(transpose(x, [0, 2, 1, 3]), ['batch*beams', heads * size]);
   const write = (name: string, rows: Value) => {
-    const written = writeRows(input(name, 'float32', cacheShape), slotIndex, rows);
+    const written = writeRows(
+      input(name, 'float32', cacheShape),
+      placeIndex,
+      reshape(rows, ['batch', heads, allBeams]),
+    );
     outputs[`${name}.written`] = written;
-    return written;
+    return reshape(written, ['batch', heads, slots, size]);
   };
   return {
     outputs,
