@@ -1,9 +1,9 @@
-"""Writes tests/fixtures/tokenizers, and src/tokenizers/character-class-runs.ts.
+"""Writes tests/fixtures/tokenizers/{slow,fast,saved,*.json}, and src/tokenizers/character-class-runs.ts.
 
     python scripts/reference/byte_level_bpe.py
 
 A byte-level BPE is trained on docstrings of Python's library, saved as slow files and as tokenizer.json, and asked for
-the ids of hard strings. (This file must not be called tokenizers.py: Python would import it in place of the library.)
+the ids of hard strings, as BART's tokenizer and as RoBERTa's. (This file must not be called tokenizers.py: Python would import it in place of the library.)
 """
 
 import importlib
@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 from tokenizers import ByteLevelBPETokenizer, pre_tokenizers
-from transformers import BartTokenizer, BartTokenizerFast
+from transformers import BartTokenizer, BartTokenizerFast, RobertaTokenizerFast
 
 ROOT = Path(__file__).resolve().parents[2]
 FIXTURES = ROOT / "tests" / "fixtures" / "tokenizers"
@@ -284,10 +284,40 @@ def patched(serialized, patch):
     return result
 
 
+def roberta(slow_folder, fast_folder, texts):
+    """Folders with settings: what is saved, and the ids of the texts of cases.json in their order."""
+    settings = {
+        "plain": {},
+        "prefix-space": {"add_prefix_space": True},
+        "offsets": {"trim_offsets": False, "model_max_length": 512},
+    }
+    for name, said in settings.items():
+        cases = {}
+        for base, files in (("slow", slow_folder), ("fast", fast_folder)):
+            with tempfile.TemporaryDirectory() as folder:
+                shutil.copytree(files, folder, dirs_exist_ok=True)
+                if said:
+                    (Path(folder) / "tokenizer_config.json").write_text(json.dumps(said))
+                fast = RobertaTokenizerFast.from_pretrained(folder)
+                fast.save_pretrained(folder)
+                saved = json.loads((Path(folder) / "tokenizer.json").read_text())
+                config = json.loads((Path(folder) / "tokenizer_config.json").read_text())
+            shown = ("ids", "decoded", "skipped") if name == "plain" else ("ids",)
+            cases[base] = [{key: row[key] for key in shown} for row in (probe(fast, text) for text in texts)]
+            yield {
+                "name": name, "base": base, "settings": said,
+                "post": saved["post_processor"], "pre": saved["pre_tokenizer"], "added": saved["added_tokens"],
+                "config": {key: config[key] for key in ("add_prefix_space", "trim_offsets", "tokenizer_class")},
+            }
+        assert cases["slow"] == cases["fast"], "tokenizer.json and slow files disagree"
+        yield {"name": name, "cases": cases["slow"]}
+
+
 def main():
     character_class_runs()
-    shutil.rmtree(FIXTURES, ignore_errors=True)
     slow_folder, fast_folder, saved_folder = FIXTURES / "slow", FIXTURES / "fast", FIXTURES / "saved"
+    for folder in (slow_folder, fast_folder, saved_folder):
+        shutil.rmtree(folder, ignore_errors=True)
     train(slow_folder)
     fast, slow = BartTokenizerFast.from_pretrained(slow_folder), BartTokenizer.from_pretrained(slow_folder)
     fast.save_pretrained(saved_folder)
@@ -303,6 +333,7 @@ def main():
     dump("cases.json", rows)
     dump("decode.json", decode_cases(fast))
     dump("variants.json", variant_cases(slow_folder, fast_folder))
+    dump("roberta.json", roberta(slow_folder, fast_folder, texts))
 
     for row in rows:
         ids = [0, *row["ids"], 2]

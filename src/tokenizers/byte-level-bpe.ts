@@ -241,6 +241,8 @@ function filesOf(parts: Parts): ReadonlyMap<string, string> {
 function serialize({ vocab, merges, unkToken, fuseUnk, ignoreMerges, tokens, post, config }: Parts): object {
   const byteLevel = { type: 'ByteLevel', trim_offsets: true, use_regex: true };
   const addPrefixSpace = config.add_prefix_space ?? false;
+  // The fast classes put what their settings say, or leave out, in the place of what tokenizer.json does.
+  const changed = { add_prefix_space: addPrefixSpace, trim_offsets: config.trim_offsets ?? true };
   return {
     version: '1.0',
     truncation: null,
@@ -248,7 +250,7 @@ function serialize({ vocab, merges, unkToken, fuseUnk, ignoreMerges, tokens, pos
     added_tokens: tokens.added.entries().map(([id, token]) => ({ id, ...token })),
     normalizer: null,
     pre_tokenizer: { ...byteLevel, add_prefix_space: addPrefixSpace },
-    post_processor: post && 'add_prefix_space' in post ? { ...post, add_prefix_space: addPrefixSpace } : post,
+    post_processor: post && 'add_prefix_space' in post ? { ...post, ...changed } : post,
     decoder: { ...byteLevel, add_prefix_space: true },
     model: {
       type: 'BPE',
