@@ -72,6 +72,46 @@ def random_text():
     return "".join(parts)
 
 
+PROBES = [
+    "", "Hello, WORLD!", "naïve Café RÉSUMÉ Ångström", "e\u0301 E\u0301 Z\u0351\u036ba", "İstanbul ı ẞ ß ΣΑΣ ς", "ﬁ ﬂ ｆｕｌｌ",
+    "日本語のテキスト 中文字符，标点。", "漢字a漢b 𠮷野家", "한국어 텍스트 가", "नमस्ते दुनिया", "ไทยภาษา", "מרחבא שָׁלוֹם", "x²³¼½Ⅷ①", "don't [MASK] [mask] it's",
+    "[CLS] a [SEP] É[PAD]", "Ünïcödé [UNK]é", "\u0300 \u0301x", "a\u00adb\u200bc\ufeffd", "a\tb\nc\u00a0d\u3000e", "İ", "😀 👩🏽‍💻",
+]
+SETTINGS = {
+    "alone": None,
+    "accents kept": {"strip_accents": False},
+    "accents kept, cased": {"strip_accents": False, "do_lower_case": False},
+    "accents stripped": {"strip_accents": True},
+    "accents stripped, cased": {"strip_accents": True, "do_lower_case": False},
+    "ideographs together": {"tokenize_chinese_chars": False},
+    "ideographs together, cased": {"tokenize_chinese_chars": False, "do_lower_case": False, "strip_accents": None},
+}
+
+
+def variants():
+    """The fast class over vocab.txt or tokenizer.json, with nothing beside it or with settings."""
+    for vocabulary in ("cased", "uncased"):
+        for source in ("vocab.txt", "fast/tokenizer.json"):
+            for name, settings in SETTINGS.items():
+                with tempfile.TemporaryDirectory() as folder:
+                    folder = Path(folder)
+                    shutil.copy(FIXTURES / vocabulary / source, folder)
+                    if settings is not None:
+                        (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+                    fast = BertTokenizerFast.from_pretrained(folder)
+                ids = [fast(text)["input_ids"] for text in PROBES]
+                yield {
+                    "name": name, "file": f"{vocabulary}/{source}", "settings": settings,
+                    "normalizer": json.loads(fast.backend_tokenizer.to_str())["normalizer"],
+                    "cases": [{"text": t, "ids": row, "decoded": fast.decode(row)} for t, row in zip(PROBES, ids)],
+                }
+
+
+def dump(path, rows):
+    lines = ",\n".join(json.dumps(row, separators=(",", ":")) for row in rows)
+    path.write_text(f"[\n{lines}\n]\n")
+
+
 def main():
     character_runs()
     shutil.rmtree(FIXTURES, ignore_errors=True)
@@ -98,8 +138,8 @@ def main():
             })
             if slow(text)["input_ids"] != ids:
                 print("slow and fast differ:", ascii(text))
-        lines = ",\n".join(json.dumps(row, separators=(",", ":")) for row in rows)
-        (folder / "cases.json").write_text(f"[\n{lines}\n]\n")
+        dump(folder / "cases.json", rows)
+    dump(FIXTURES / "variants.json", variants())
 
 
 if __name__ == "__main__":

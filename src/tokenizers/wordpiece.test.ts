@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import fc from 'fast-check';
 import { Tokenizer as NativeTokenizer } from 'tokenizers';
 import { describe, expect, test } from 'vitest';
@@ -40,6 +40,47 @@ describe.each(['cased', 'cased/fast', 'uncased', 'uncased/fast'])('%s, against t
       }),
       { numRuns: 100, seed: 5 },
     );
+  });
+});
+
+interface Variant {
+  name: string;
+  file: string;
+  settings: object | null;
+  normalizer: object;
+  cases: Pick<Case, 'text' | 'ids' | 'decoded'>[];
+}
+const variants = JSON.parse(readFileSync(join(FIXTURES, 'variants.json'), 'utf8')) as Variant[];
+
+describe('one file, with settings or entirely alone, against the reference', () => {
+  test.each(variants.map((variant) => [variant.file, variant.name, variant] as const))('%s: %s', (file, _, variant) => {
+    const files = new Map([[basename(file), readFileSync(join(FIXTURES, file), 'utf8')]]);
+    if (variant.settings) files.set('tokenizer_config.json', JSON.stringify(variant.settings));
+    const loaded = loadTokenizer(memorySource(files), 'bert');
+    const saved = loaded.files();
+    expect(JSON.parse(saved.get('tokenizer.json') as string)).toMatchObject({ normalizer: variant.normalizer });
+    for (const tokenizer of [loaded, loadTokenizer(memorySource(saved), 'bert')]) {
+      const answers = variant.cases.map(({ text, ids }) => {
+        const found = [...tokenizer.encode(text)];
+        return { text, ids: found, decoded: tokenizer.decode(ids) };
+      });
+      expect(answers).toEqual(variant.cases);
+    }
+  });
+
+  test('uncased tokenizer.json alone: the ids of all hard strings', () => {
+    const text = readFileSync(join(FIXTURES, 'uncased/fast/tokenizer.json'), 'utf8');
+    const alone = loadTokenizer(memorySource(new Map([['tokenizer.json', text]])), 'bert');
+    const cases = JSON.parse(readFileSync(join(FIXTURES, 'uncased/cases.json'), 'utf8')) as Case[];
+    expect(cases.map((row) => [...alone.encode(row.text)])).toEqual(cases.map(({ ids }) => ids));
+  });
+
+  test('every setting makes a difference', () => {
+    for (const file of new Set(variants.map((variant) => variant.file))) {
+      const own = variants.filter((variant) => variant.file === file);
+      const kinds = new Set(own.map(({ cases }) => JSON.stringify(cases.map(({ ids }) => ids))));
+      expect(kinds.size).toBeGreaterThanOrEqual(own.length - 1); // by default, lower case takes accents along
+    }
   });
 });
 
