@@ -66,7 +66,7 @@ export function loadMarian(files: TokenizerSource): Tokenizer {
     );
   }
   const vocabNames = separate_vocabs ? ['vocab.json', 'target_vocab.json'] : ['vocab.json'];
-  requireFiles(files, ['source.spm', 'target.spm', ...vocabNames]);
+  const contents = readFiles(files, ['source.spm', 'target.spm', ...vocabNames]);
   const vocabularies = vocabNames.map((vocabName) => ({ vocabName, vocab: readVocabulary(files, vocabName) }));
   const [source, target] = [vocabularies[0]!, vocabularies.at(-1)!];
   return assemble({
@@ -75,15 +75,16 @@ export function loadMarian(files: TokenizerSource): Tokenizer {
     target: { ...target, pieces: readPieces(files, 'target.spm') },
     tokens: marianTokens(source.vocab, files, settings),
     config: { model_max_length: DEFAULT_LENGTH, ...settings.config },
-    files: ['source.spm', 'target.spm', ...vocabNames].map((name) => [name, files.readBytes(name)!]),
+    files: contents,
   });
 }
 
-function requireFiles(files: TokenizerSource, names: readonly string[]): void {
+function readFiles(files: TokenizerSource, names: readonly string[]): Parts['files'] {
+  const contents = names.map((name) => [name, files.readBytes(name)] as const);
+  const missing = contents.filter(([, content]) => content === undefined).map(([name]) => name);
+  if (missing.length === 0) return contents as Parts['files'];
   const has = (name: string) => files.readBytes(name) !== undefined;
-  const missing = names.filter((name) => !has(name));
-  if (missing.length === 0) return;
-  if (missing[0] === 'source.spm' && has('source.bpe')) {
+  if (missing.includes('source.spm') && has('source.bpe')) {
     fail(
       'tokenizer',
       `the one in ${files.place} was made for BPE-preprocessed text (source.bpe), which takes Moses' scripts to prepare. Use a Marian checkpoint that has source.spm and target.spm.`,

@@ -18,8 +18,8 @@ export const strip = (text: string): string => stripEnd(stripStart(text));
 
 /**
  * Cuts added tokens out of a text as Transformers' tokenizers written in Python do, which differs from the native ones
- * ({@link AddedTokens.split}): normalised or not, all are sought at once in the text as it is, and a word is what is not
- * a space. The parts are tokens and texts, which may read like a token only where they are one.
+ * ({@link AddedTokens.split}): normalised or not, all are sought at once in the text as it is, the leftmost and then the
+ * longest, and what touches a token is a word unless it is a space. A part that reads like a token is one.
  */
 export function pythonCuts(tokens: readonly AddedToken[]): (text: string) => string[] {
   const byContent = new Map(tokens.map((token) => [token.content, token]));
