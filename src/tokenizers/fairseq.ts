@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { fail } from '../errors.js';
-import type { AddedToken } from './added-tokens.js';
+import { type AddedToken, AddedTokens } from './added-tokens.js';
 import { type FairseqLayout, fairseqJson } from './fairseq-vocabulary.js';
 import { readJson } from './files.js';
 import { parseSentencePiece } from './sentencepiece/index.js';
@@ -90,9 +90,23 @@ export function loadFairseq(files: TokenizerSource, family: FairseqFamily): Toke
   config.additional_special_tokens = family.additional(config.additional_special_tokens);
   const model = unigramModel(serialized, path);
   const rules = given ? family.fast : family.slow;
-  const tokens = resolveTokens(model.vocab, serialized.added_tokens, settings, rules);
+  const listed = serialized.added_tokens;
+  const tokens = soughtAsListed(resolveTokens(model.vocab, listed, settings, rules), listed);
   const defaults = given ? family.settings : { ...family.settings, sp_model_kwargs: {} };
   return assemble({ family, place, serialized, bytes, model, tokens, config: { ...defaults, ...config } });
+}
+
+/**
+ * Of a token that is added twice the last flags count, except that it is sought, in the text as it is or in the normalised
+ * one, as it first was: what tokenizer.json lists stays so.
+ */
+function soughtAsListed(tokens: ResolvedTokens, listed: readonly AddedToken[]): ResolvedTokens {
+  const first = new Map(listed.map((token) => [token.content, token]));
+  const added = tokens.added.entries().map(([id, token]): [number, AddedToken] => {
+    const { special, normalized } = first.get(token.content) ?? token;
+    return [id, { ...token, normalized: special ? normalized : normalized && token.normalized }];
+  });
+  return { ...tokens, added: new AddedTokens(new Map(added)) };
 }
 
 function checkClass(named: unknown, { tokenizerClass }: FairseqFamily, place: string): void {

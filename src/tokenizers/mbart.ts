@@ -35,7 +35,7 @@ const FAMILIES: Readonly<Record<MBartFamily, FairseqFamily>> = {
   mbart: {
     tokenizerClass: 'MBartTokenizer',
     layout: layoutOf(MBART_CODES),
-    fast: fairseqRoles(MBART_ROLES, true),
+    fast: fairseqRoles(MBART_ROLES, false),
     slow: fairseqRoles(MBART_ROLES, false),
     additional: (named) => [
       ...MBART_CODES,
@@ -47,7 +47,7 @@ const FAMILIES: Readonly<Record<MBartFamily, FairseqFamily>> = {
   mbart50: {
     tokenizerClass: 'MBart50Tokenizer',
     layout: layoutOf(MBART50_CODES),
-    fast: fairseqRoles(MBART50_ROLES, true),
+    fast: fairseqRoles(MBART50_ROLES, false),
     slow: fairseqRoles(MBART50_ROLES, true),
     additional(named) {
       const contents = new Set((named ?? []).map(contentOf));
