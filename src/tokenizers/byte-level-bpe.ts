@@ -228,17 +228,22 @@ function filesOf(parts: Parts): ReadonlyMap<string, string> {
     errors: 'replace',
     trim_offsets: true,
   };
-  const mergeLines = merges.map((merge) => `${merge.join(' ')}\n`);
+  const vocabulary = Object.fromEntries(vocab);
+  const mergeLines = merges.map((merge) => merge.join(' '));
   return new Map([
-    ['tokenizer.json', JSON.stringify(serialize(parts))],
-    ['vocab.json', JSON.stringify(Object.fromEntries(vocab))],
-    ['merges.txt', `#version: 0.2\n${mergeLines.join('')}`],
+    ['tokenizer.json', JSON.stringify(serialize(parts, vocabulary, mergeLines))],
+    ['vocab.json', JSON.stringify(vocabulary)],
+    ['merges.txt', ['#version: 0.2', ...mergeLines, ''].join('\n')],
     ...settingsFiles({ ...defaults, ...config, tokenizer_class: FAMILIES[family].tokenizerClass }, tokens, vocab),
   ]);
 }
 
 /** As tokenizer.json has it; merges as single strings, which all versions of its library read. */
-function serialize({ vocab, merges, unkToken, fuseUnk, ignoreMerges, tokens, post, config }: Parts): object {
+function serialize(
+  { unkToken, fuseUnk, ignoreMerges, tokens, post, config }: Parts,
+  vocab: Readonly<Record<string, number>>,
+  merges: readonly string[],
+): object {
   const byteLevel = { type: 'ByteLevel', trim_offsets: true, use_regex: true };
   const addPrefixSpace = config.add_prefix_space ?? false;
   // The fast classes put what their settings say, or leave out, in the place of what tokenizer.json does.
@@ -261,8 +266,8 @@ function serialize({ vocab, merges, unkToken, fuseUnk, ignoreMerges, tokens, pos
       fuse_unk: fuseUnk ?? false,
       byte_fallback: false,
       ignore_merges: ignoreMerges ?? false,
-      vocab: Object.fromEntries(vocab),
-      merges: merges.map((merge) => merge.join(' ')),
+      vocab,
+      merges,
     },
   };
 }
