@@ -181,10 +181,11 @@ export class Seq2SeqModel {
       architecture.generationDefaults,
     );
     this.#programs ??= new GenerationPrograms(architecture, this.#parts.weights, this.#threads);
-    const sources = await tokenizers.source.encodeBatch(texts, {
-      maxLength: args.maxSeqLength,
-      language: args.srcLang,
-    });
+    const sources = await tokenizers.source.encodeBatch(
+      texts,
+      { maxLength: args.maxSeqLength, language: args.srcLang },
+      { workers: args.processCount, signal: options.signal },
+    );
     const found = await generate(this.#programs, sources, generation, {
       batchSize: args.evalBatchSize,
       signal: options.signal,
