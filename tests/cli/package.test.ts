@@ -38,7 +38,13 @@ describe('the packed package', () => {
       file.replaceAll('\\', '/'),
     );
     expect(files).toEqual(
-      expect.arrayContaining(['README.md', 'CHANGELOG.md', 'LICENSE', 'dist/src/kernels/worker.mjs']),
+      expect.arrayContaining([
+        'README.md',
+        'CHANGELOG.md',
+        'LICENSE',
+        'dist/src/kernels/worker.mjs',
+        'dist/src/tokenizers/workers/worker.js',
+      ]),
     );
     expect(files.filter((file) => /\.test\.|\.map$|fixtures|op-examples|^(src|bench|tests)\//.test(file))).toEqual([]);
     expect(existsSync(join(installed, manifest.bin.seq2seq))).toBe(true);
