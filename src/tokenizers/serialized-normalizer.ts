@@ -33,7 +33,10 @@ function stepOf(normalizer: z.infer<typeof step>): Normalize {
   switch (normalizer.type) {
     case 'Precompiled': {
       const precompiled = new PrecompiledNormalizer(Buffer.from(normalizer.precompiled_charsmap, 'base64'));
-      return (text) => precompiled.normalizeGraphemes(text);
+      return (text) => {
+        if (text.length <= PART) return precompiled.normalizeGraphemes(text);
+        return Array.from(parts(text), (part) => precompiled.normalizeGraphemes(part)).join('');
+      };
     }
     case 'Strip':
       return (text) => strip(text, normalizer.strip_left, normalizer.strip_right);
@@ -43,6 +46,25 @@ function stepOf(normalizer: z.infer<typeof step>): Normalize {
       return (text) => text.replaceAll(sought, () => content);
     }
   }
+}
+
+/** In UTF-16 units. */
+const PART = 1024;
+const graphemes = new Intl.Segmenter('und', { granularity: 'grapheme' });
+
+/** A text in parts that end between grapheme clusters: finding clusters takes the square of the time for long texts. */
+function* parts(text: string): Generator<string> {
+  let start = 0;
+  for (let size = PART; start + size < text.length; ) {
+    const end = start + size - Number(text.codePointAt(start + size - 1)! > 0xffff);
+    const part = text.slice(start, end);
+    // What follows may belong to the last cluster, which therefore waits for the next part, or is the whole of a longer one.
+    const last = graphemes.segment(part).containing(part.length - 1)!.index;
+    if (last > 0) yield part.slice(0, last);
+    start += last;
+    size = last > 0 ? PART : 2 * size;
+  }
+  yield text.slice(start);
 }
 
 function strip(text: string, left: boolean, right: boolean): string {
