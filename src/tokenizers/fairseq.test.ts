@@ -220,7 +220,10 @@ describe.each(families)('$family', ({ family, serialized, model, slow, fast }) =
       { numRuns: 500, seed: 1 },
     );
   });
+});
 
+describe('texts without end', () => {
+  const { slow } = families[2]!;
   test.each([
     ['words', 'the returned list '.repeat(60_000)],
     ['one word', 'theretu'.repeat(150_000)],

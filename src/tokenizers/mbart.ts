@@ -105,7 +105,9 @@ function templateOf({ prefix, suffix }: Surroundings, idOf: MarksContext['idOf']
 }
 
 function refuse(code: string, where: string, known: readonly string[]): never {
-  const meant = nearest(code, known);
+  // Its language says more than its region: "fr_FR" means "fr_XX", not "ar_AR".
+  const language = code.slice(0, 2).toLowerCase();
+  const meant = known.find((candidate) => candidate.startsWith(`${language}_`)) ?? nearest(code, known);
   return fail(
     'tokenizer',
     `${where} is ${JSON.stringify(code)}, which is no language code of it.${meant ? ` Did you mean "${meant}"?` : ''} Known are ${known.join(', ')}.`,

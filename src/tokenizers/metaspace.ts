@@ -4,14 +4,19 @@ import { isSpace } from './character-class.js';
 /** Words begin with it where a space was. */
 export const METASPACE = '\u2581';
 
-/** Older files say `add_prefix_space` in place of `prepend_scheme`. */
-export const metaspaceSchema = z.looseObject({
-  type: z.literal('Metaspace'),
-  replacement: z.literal(METASPACE),
-  prepend_scheme: z.enum(['always', 'first', 'never']).default('always'),
-  add_prefix_space: z.boolean().nullish(),
-  split: z.boolean().nullish(),
-});
+/** Older files say `add_prefix_space` in place of `prepend_scheme`; as in its library, false is only for "never". */
+export const metaspaceSchema = z
+  .looseObject({
+    type: z.literal('Metaspace'),
+    replacement: z.literal(METASPACE),
+    prepend_scheme: z.enum(['always', 'first', 'never']).default('always'),
+    add_prefix_space: z.boolean().nullish(),
+    split: z.boolean().nullish(),
+  })
+  .refine(
+    ({ prepend_scheme, add_prefix_space }) => add_prefix_space !== false || prepend_scheme === 'never',
+    'add_prefix_space false needs the prepend_scheme "never"',
+  );
 export type Metaspace = z.infer<typeof metaspaceSchema>;
 
 const whitespaceSplit = z.looseObject({ type: z.literal('WhitespaceSplit') });
