@@ -1,5 +1,5 @@
 import type { Tokenizers } from './data/index.js';
-import { checkVocabulary, type ModelParts, withSpecialIds, withVocabularySizes } from './model-parts.js';
+import { checkVocabulary, type ModelParts, targetSizeOf, withSpecialIds, withVocabularySizes } from './model-parts.js';
 import { type ModelType, modelTypes } from './model-types.js';
 import { architectureOf, type JsonObject, ModelWeights } from './models/index.js';
 
@@ -44,13 +44,17 @@ function withTokens(config: JsonObject, { source, target }: Tokenizers): JsonObj
     return {
       ...config,
       encoder: { vocab_size: source.vocabSize, ...idsOf(source.special, 'pad'), ...encoder },
-      decoder: { vocab_size: target.vocabSize, ...idsOf(target.special, 'pad'), ...decoder },
+      decoder: { vocab_size: targetSizeOf(target), ...idsOf(target.special, 'pad'), ...decoder },
     };
   }
   const { special } = target;
   const start = config.model_type === 'marian' ? special.pad : special.eos;
+  // A tokenizer with a vocabulary for each side is of no use to shared embeddings.
+  const apart = target.targetVocabSize === undefined ? {} : { share_encoder_decoder_embeddings: false };
   const sized =
-    config.vocab_size === undefined ? withVocabularySizes(config, source.vocabSize, target.vocabSize) : config;
+    config.vocab_size === undefined
+      ? withVocabularySizes({ ...apart, ...config }, source.vocabSize, targetSizeOf(target))
+      : config;
   return {
     ...idsOf(special, 'bos', 'pad', 'eos'),
     ...(start !== undefined && { decoder_start_token_id: start }),

@@ -51,7 +51,7 @@ export function withSpecialIds(config: JsonObject, { target }: Tokenizers): Json
 export function checkVocabulary({ source, target }: Tokenizers, architecture: Seq2SeqArchitecture): void {
   const sizes = [
     ['encoder', source.vocabSize, architecture.sourceVocabSize],
-    ['decoder', target.vocabSize, architecture.vocabSize],
+    ['decoder', targetSizeOf(target), architecture.vocabSize],
   ] as const;
   for (const [side, tokens, embeddings] of sizes) {
     if (tokens <= embeddings) continue;
@@ -75,7 +75,7 @@ export function withSpecialTokens(parts: ModelParts, added: AddedSpecialTokens, 
 
   const { architecture, weights, config } = parts;
   const sourceSize = Math.max(tokenizers.source.vocabSize, architecture.sourceVocabSize);
-  const targetSize = Math.max(tokenizers.target.vocabSize, architecture.vocabSize);
+  const targetSize = Math.max(targetSizeOf(tokenizers.target), architecture.vocabSize);
   if (sourceSize === architecture.sourceVocabSize && targetSize === architecture.vocabSize) {
     return { ...parts, tokenizers };
   }
@@ -90,12 +90,17 @@ export function withSpecialTokens(parts: ModelParts, added: AddedSpecialTokens, 
   };
 }
 
+/** The tokens of the side that answers: a Marian with separate vocabularies has one tokenizer for both. */
+export function targetSizeOf({ targetVocabSize, vocabSize }: Tokenizers['target']): number {
+  return targetVocabSize ?? vocabSize;
+}
+
 /** The config of a model whose sides have vocabularies of these sizes. */
 export function withVocabularySizes(config: JsonObject, source: number, target: number): JsonObject {
   if (config.model_type === 'encoder-decoder') {
     return changedConfig(config, { encoder: { vocab_size: source }, decoder: { vocab_size: target } });
   }
-  const separate = config.decoder_vocab_size != null && config.share_encoder_decoder_embeddings === false;
+  const separate = config.share_encoder_decoder_embeddings === false;
   return separate
     ? { ...config, vocab_size: source, decoder_vocab_size: target }
     : {

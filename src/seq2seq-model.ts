@@ -8,7 +8,7 @@ import { type RowInput, rowsFrom } from './data/index.js';
 import { physicalCores } from './engine/index.js';
 import { fail, refuseUnknown } from './errors.js';
 import { GenerationPrograms, generate, resolveGenerationOptions } from './generation/index.js';
-import type { ModelParts } from './model-parts.js';
+import { type ModelParts, targetSizeOf } from './model-parts.js';
 import { saveModel } from './model-saving.js';
 import { type LoadOptions, obtainModel } from './model-source.js';
 
@@ -198,7 +198,7 @@ export class Seq2SeqModel {
     // Simple Transformers asks for this clean-up, whatever the tokenizer's own default.
     const decode = { skipSpecialTokens: args.skipSpecialTokens, cleanUpTokenizationSpaces: true };
     // A vocabulary may be padded beyond the tokenizer's; such ids stand for nothing.
-    const known = (id: number) => id < tokenizers.target.vocabSize;
+    const known = (id: number) => id < targetSizeOf(tokenizers.target);
     const answers = found.map((sequences) =>
       tokenizers.target.decodeBatch(
         sequences.map(({ ids }) => ids.filter(known)),
