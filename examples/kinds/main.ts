@@ -9,9 +9,9 @@ import { args, config, OUTPUT, TESTED_WITH, TRAINED_ON } from './recipe.js';
 import { commonest, score } from './scores.js';
 import { type Row, readWordNet, split } from './wordnet.js';
 
-const USAGE = `npm run example:kinds                           fetch, train, tell the figures before and after
+const USAGE = `npm run example:kinds                     fetch, train, tell the figures before and after
 npm run example:kinds -- "a red fruit"    the kinds of this, with the trained model if there is one
-npm run example:kinds -- --retrain              train anew although there is a trained model`;
+npm run example:kinds -- --retrain        train anew although there is a trained model`;
 
 const SHOWN = 6;
 
@@ -46,13 +46,8 @@ async function teach(train: readonly Row[], test: readonly Row[], outputDir: str
   say('Model', `MiniLM to MiniLM, ${count(model.parameterCount)} parameters`);
 
   const always = commonest(train);
-  say(
-    'Blind',
-    `always "${always}": ${told(
-      test.map(() => always),
-      test,
-    )}`,
-  );
+  const alwaysSaid = test.map(() => always);
+  say('Blind', `always "${always}": ${told(alwaysSaid, test)}`);
   await tellFigures('Before', model, test, outputDir);
   const start = performance.now();
   await model.trainModel(train, { outputDir });
@@ -64,16 +59,8 @@ async function teach(train: readonly Row[], test: readonly Row[], outputDir: str
 
 async function tellFigures(when: string, model: Seq2SeqModel, test: readonly Row[], outputDir: string): Promise<void> {
   const { eval_loss } = await model.evalModel(test, { outputDir, silent: true });
-  say(
-    when,
-    `loss ${eval_loss.toFixed(2)} a token; ${told(
-      await answer(
-        model,
-        test.map(({ input_text }) => input_text),
-      ),
-      test,
-    )}`,
-  );
+  const definitions = test.map(({ input_text }) => input_text);
+  say(when, `loss ${eval_loss.toFixed(2)} a token; ${told(await answer(model, definitions), test)}`);
 }
 
 function told(answers: readonly string[], test: readonly Row[]): string {
