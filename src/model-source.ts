@@ -109,7 +109,11 @@ async function freshTokenizers(
 ): Promise<Tokenizers> {
   if (tokenizer) return 'source' in tokenizer ? tokenizer : { source: tokenizer, target: tokenizer };
   const name =
-    args.tokenizerName ?? fail('model', 'a fresh model needs a tokenizer. Set tokenizerName to a directory, such as `seq2seq tokenizer train` makes from your texts.');
+    args.tokenizerName ??
+    fail(
+      'model',
+      'a fresh model needs a tokenizer. Set tokenizerName to a directory, such as `seq2seq tokenizer train` makes from your texts.',
+    );
   const directory = await find(name);
   return loadTokenizers({ source: directory, target: directory }, type, { ...tokenizerSettings(args), directory });
 }
