@@ -28,7 +28,7 @@ export const config = {
 
 export const args: Seq2SeqArgsInput = {
   manualSeed: 1,
-  numTrainEpochs: 4,
+  numTrainEpochs: 2,
   trainBatchSize: 64,
   learningRate: 1e-3,
   warmupRatio: 0.1,
