@@ -48,7 +48,8 @@ function withTokens(config: JsonObject, { source, target }: Tokenizers): JsonObj
     };
   }
   const { special } = target;
-  const start = config.model_type === 'marian' ? special.pad : special.eos;
+  const isMarian = config.model_type === 'marian';
+  const start = isMarian ? special.pad : special.eos;
   // A tokenizer with a vocabulary for each side is of no use to shared embeddings.
   const apart = target.targetVocabSize === undefined ? {} : { share_encoder_decoder_embeddings: false };
   const sized =
@@ -58,6 +59,8 @@ function withTokens(config: JsonObject, { source, target }: Tokenizers): JsonObj
   return {
     ...idsOf(special, 'bos', 'pad', 'eos'),
     ...(start !== undefined && { decoder_start_token_id: start }),
+    // As published Marians have it: what a decoder starts from is no answer.
+    ...(isMarian && special.pad !== undefined && { bad_words_ids: [[special.pad]] }),
     ...(special.eos !== undefined && { forced_eos_token_id: special.eos }),
     ...sized,
   };

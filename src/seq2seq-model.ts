@@ -284,6 +284,7 @@ const LONG_TO_TOKENISE = 20_000;
 function languageToken({ architecture, tokenizers }: ModelParts, language: string) {
   const { languageCode } = architecture;
   if (languageCode === undefined) return {};
-  const id = tokenizers.target.idOf(language);
-  return { [languageCode]: id ?? fail('tgtLang', `the tokenizer has no language code "${language}".`) };
+  // Refuses what is no language, with those that are.
+  tokenizers.target.encode('', { target: true, language });
+  return { [languageCode]: tokenizers.target.idOf(language)! };
 }

@@ -27,6 +27,9 @@ export function predictCommand(): Command {
     'evalBatchSize',
     'maxSeqLength',
     'encoding',
+    'srcLang',
+    'tgtLang',
+    'doLowerCase',
     'manualSeed',
     'silent',
   ]);

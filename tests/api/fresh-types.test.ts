@@ -98,6 +98,7 @@ describe('a model from a config and a trained tokenizer alone', () => {
       share_encoder_decoder_embeddings: false,
       vocab_size: tokenizer.vocabSize,
       decoder_vocab_size: tokenizer.targetVocabSize,
+      bad_words_ids: [[tokenizer.special.pad]],
     });
     const again = await load({ encoderDecoderType: 'marian', encoderDecoderName: saved });
     expect(await again.predict(['the cat'])).toEqual(await model.predict(['the cat']));
