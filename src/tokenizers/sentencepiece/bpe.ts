@@ -1,7 +1,7 @@
+import { MinHeap } from '../min-heap.js';
 import { byWord, isWordLocal } from './by-word.js';
 import { type DoubleArray, NONE, ROOT } from './double-array.js';
 import type { SentencePiece } from './file.js';
-import { MinHeap } from './min-heap.js';
 import { PieceIndex, walk } from './piece-index.js';
 import type { Segmenter, SegmenterOf } from './segmenter.js';
 import { Symbols } from './symbols.js';
