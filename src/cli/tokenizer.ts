@@ -28,6 +28,7 @@ interface Flags {
   readonly modelType?: (typeof trainableTypes)[TokenizerType][number];
   readonly minFrequency?: string;
   readonly lowercase?: boolean;
+  readonly characterCoverage?: string;
   readonly column?: string;
   readonly separate?: boolean;
   readonly encoding?: string;
@@ -58,6 +59,7 @@ function trainTokenizerCommand(): Command {
     )
     .option('--min-frequency <n>', 'bpe, wordpiece: how often a pair must be met to become a token [2]')
     .option('--lowercase', 'wordpiece, unigram: take capitals as small letters; wordpiece then leaves out accents')
+    .option('--character-coverage <x>', 'unigram: share of the characters that pieces must be able to spell [0.9995]')
     .addOption(new Option('--column <name>', 'of tables, this column alone').choices(Object.keys(COLUMNS)))
     .option('--separate', 'marian: a vocabulary for each side, of the column input_text and of target_text')
     .option('--encoding <name>', 'of the files [utf-8]')
@@ -88,6 +90,7 @@ async function train(flags: Flags): Promise<void> {
     modelType: flags.modelType,
     minFrequency: flags.minFrequency === undefined ? undefined : wholeNumber('--min-frequency', flags.minFrequency),
     lowercase: flags.lowercase,
+    characterCoverage: flags.characterCoverage === undefined ? undefined : Number(flags.characterCoverage),
     targetTexts: separate ? textsOf([COLUMNS.target_text!]) : undefined,
     onWarning: (message: string) => void warnings.push(message),
   };

@@ -23,9 +23,11 @@ export interface TokenizerTrainingOptions {
   minFrequency?: number | undefined;
   /** WordPiece and unigram: take capitals as small letters; WordPiece then leaves out accents, as BERT does. Default false. */
   lowercase?: boolean | undefined;
+  /** Unigram: share of the texts' characters that the pieces must be able to spell; rarer ones become unknown. Default 0.9995. */
+  characterCoverage?: number | undefined;
   /** Marian: texts of the target side, which then has a model and a vocabulary of its own of the same size. */
   targetTexts?: Texts | undefined;
-  /** Told when there are fewer tokens than asked for; by default it is printed. */
+  /** Told of fewer tokens than asked for, and of characters left out; by default it is printed. */
   onWarning?: ((message: string) => void) | undefined;
 }
 
@@ -34,6 +36,7 @@ export interface ResolvedTrainingOptions extends TokenizerTrainingOptions {
   readonly modelType: TrainedModelType;
   readonly minFrequency: number;
   readonly lowercase: boolean;
+  readonly characterCoverage: number;
   readonly onWarning: (message: string) => void;
 }
 
@@ -41,11 +44,13 @@ export interface ResolvedTrainingOptions extends TokenizerTrainingOptions {
 export type TokenizerFiles = ReadonlyMap<string, string | Uint8Array>;
 
 const DEFAULT_MIN_FREQUENCY = 2;
+/** SentencePiece's own. */
+const DEFAULT_CHARACTER_COVERAGE = 0.9995;
 /** Beyond it ids no longer pair up in one number; no model has so many. */
 const MOST_TOKENS = 2 ** 24;
 
 export function resolveTrainingOptions(options: TokenizerTrainingOptions): ResolvedTrainingOptions {
-  const { type, vocabSize, minFrequency, lowercase = false, targetTexts } = options;
+  const { type, vocabSize, minFrequency, lowercase = false, characterCoverage, targetTexts } = options;
   if (!Object.hasOwn(trainableTypes, type)) {
     fail('tokenizer', `the type is ${JSON.stringify(type)}. Choose ${Object.keys(trainableTypes).join(', ')}.`);
   }
@@ -63,6 +68,12 @@ export function resolveTrainingOptions(options: TokenizerTrainingOptions): Resol
   if (minFrequency !== undefined && (!Number.isInteger(minFrequency) || minFrequency < 1)) {
     fail('tokenizer', `the least frequency is ${minFrequency}. Give a whole number from 1.`);
   }
+  if (characterCoverage !== undefined && type !== 'unigram') {
+    fail('tokenizer', `character coverage is for unigram; ${type} spells every character that it can. Leave it out.`);
+  }
+  if (characterCoverage !== undefined && !(characterCoverage >= 0.5 && characterCoverage <= 1)) {
+    fail('tokenizer', `the character coverage is ${characterCoverage}. Give a share from 0.5 to 1.`);
+  }
   if (lowercase && type === 'bpe') {
     fail('tokenizer', 'a bpe tokenizer keeps capitals. Lower the texts yourself, or train wordpiece or unigram.');
   }
@@ -74,6 +85,7 @@ export function resolveTrainingOptions(options: TokenizerTrainingOptions): Resol
     modelType,
     minFrequency: minFrequency ?? DEFAULT_MIN_FREQUENCY,
     lowercase,
+    characterCoverage: characterCoverage ?? DEFAULT_CHARACTER_COVERAGE,
     onWarning: options.onWarning ?? ((message) => process.stderr.write(`${message}\n`)),
   };
 }
@@ -89,5 +101,15 @@ export function warnIfFewer({ vocabSize, onWarning }: ResolvedTrainingOptions, s
   if (size >= vocabSize) return;
   onWarning(
     `tokenizer: the vocabulary has ${size} tokens, not ${vocabSize}: the texts have no more. Give more texts for more.`,
+  );
+}
+
+/** Names the characters that the texts have and no piece can spell. */
+export function warnIfRare({ onWarning, characterCoverage }: ResolvedTrainingOptions, rare: readonly string[]): void {
+  if (rare.length === 0) return;
+  const named = rare.slice(0, 20).join(' ') + (rare.length > 20 ? ' …' : '');
+  onWarning(
+    `tokenizer: ${rare.length} characters are rarer than a character coverage of ${characterCoverage} asks for and become unknown: ` +
+      `${named}. Raise it to 1 to keep all.`,
   );
 }

@@ -29,3 +29,31 @@ describe.each(cases)('a trained $type tokenizer of $modelType', ({ type, modelTy
     },
   );
 });
+
+describe('character coverage', () => {
+  const texts = [...Array.from({ length: 400 }, () => 'two cats and a dog'), 'zwölf'];
+  const train = async (characterCoverage?: number) => {
+    const warnings: string[] = [];
+    const onWarning = (message: string) => void warnings.push(message);
+    const tokenizer = await trainTokenizer(texts, { type: 'unigram', vocabSize: 40, characterCoverage, onWarning });
+    return { tokenizer, warnings: warnings.filter((message) => message.includes('coverage')) };
+  };
+
+  it('leaves rare characters out by default, and names them; 1 keeps all', async () => {
+    const { tokenizer, warnings } = await train();
+    expect(warnings).toEqual([
+      expect.stringMatching(/^tokenizer: \d characters are rarer .* unknown: .*ö.* Raise it to 1/),
+    ]);
+    expect([...tokenizer.encode('zwölf')]).toContain(tokenizer.special.unk);
+    const all = await train(1);
+    expect(all.warnings).toEqual([]);
+    expect(all.tokenizer.decode(all.tokenizer.encode('zwölf'), { skipSpecialTokens: true })).toBe('zwölf');
+  });
+
+  it('is a share, and for unigram', async () => {
+    await expect(train(2)).rejects.toThrow('tokenizer: the character coverage is 2. Give a share from 0.5 to 1.');
+    await expect(trainTokenizer(texts, { type: 'bpe', vocabSize: 300, characterCoverage: 1 })).rejects.toThrow(
+      'tokenizer: character coverage is for unigram',
+    );
+  });
+});

@@ -2,7 +2,14 @@ import { SENTENCE_PIECE_DEFAULTS, type SentencePiece, serializeSentencePiece } f
 import { Normalizer } from '../sentencepiece/normalizer.js';
 import { characterMap } from './character-map.js';
 import type { Counts } from './counts.js';
-import { type ResolvedTrainingOptions, requireRoom, type Texts, type TokenizerFiles, warnIfFewer } from './options.js';
+import {
+  type ResolvedTrainingOptions,
+  requireRoom,
+  type Texts,
+  type TokenizerFiles,
+  warnIfFewer,
+  warnIfRare,
+} from './options.js';
 import { countTexts } from './texts.js';
 import { trainUnigram } from './unigram.js';
 import { indexWords } from './word-index.js';
@@ -58,7 +65,8 @@ async function trainSide(texts: Texts, options: ResolvedTrainingOptions, others:
     precompiledCharsmap: characterMap(options.lowercase),
   };
   const counts = await countTexts(texts, wordsBehind(new Normalizer(normalizer)));
-  const { words, characters } = indexWords(counts);
+  const { words, characters, rare } = indexWords(counts, options.characterCoverage);
+  warnIfRare(options, rare);
   const required = characters.length - 1;
   requireRoom(options, required + others, `${required} characters and ${others} special ones`);
   const size = options.vocabSize - others;
