@@ -1,5 +1,12 @@
 import type { Tokenizers } from './data/index.js';
-import { checkVocabulary, type ModelParts, targetSizeOf, withSpecialIds, withVocabularySizes } from './model-parts.js';
+import {
+  checkVocabulary,
+  joinedConfig,
+  type ModelParts,
+  targetSizeOf,
+  withSpecialIds,
+  withVocabularySizes,
+} from './model-parts.js';
 import { type ModelType, modelTypes } from './model-types.js';
 import { architectureOf, type JsonObject, ModelWeights } from './models/index.js';
 
@@ -28,13 +35,8 @@ function typed(config: JsonObject, type: ModelType): JsonObject {
     model_type: modelType,
     ...((config[name] ?? {}) as JsonObject),
   });
-  return {
-    model_type: 'encoder-decoder',
-    is_encoder_decoder: true,
-    ...config,
-    encoder: side('encoder', type),
-    decoder: { ...side('decoder', 'bert'), is_decoder: true, add_cross_attention: true },
-  };
+  const joined = joinedConfig(side('encoder', type), side('decoder', 'bert'));
+  return { ...joined, ...config, encoder: joined.encoder, decoder: joined.decoder };
 }
 
 /** Fills in what only the tokenizers know. */

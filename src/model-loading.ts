@@ -8,6 +8,7 @@ import {
   matchWeights,
   openCheckpoint,
   readJsonObject,
+  type Weight,
 } from './checkpoints/index.js';
 import type { Tokenizers } from './data/index.js';
 import { fail } from './errors.js';
@@ -15,6 +16,7 @@ import {
   type AddedSpecialTokens,
   changedConfig,
   checkVocabulary,
+  joinedConfig,
   type ModelParts,
   withSpecialIds,
   withSpecialTokens,
@@ -62,6 +64,7 @@ export function loadModel(asked: ModelPlace, settings: LoadSettings): LoadedMode
   const opened = open(place);
   try {
     const described = changedConfig(opened.config, changes);
+    // Before the tokenizers, whose complaints would hide that the type is another.
     architectureOf(described, type, opened.name);
     const tokenizers = loadTokenizers(tokenizerPlaces(place, type), type, settings.tokenizers);
     const config = withSpecialIds(described, tokenizers);
@@ -143,15 +146,9 @@ function open(place: ModelPlace): OpenedModel {
   const encoder = openCheckpoint(place.encoder);
   try {
     const decoder = openCheckpoint(place.decoder);
-    const config = {
-      model_type: 'encoder-decoder',
-      is_encoder_decoder: true,
-      encoder: encoder.config,
-      decoder: { ...decoder.config, is_decoder: true, add_cross_attention: true },
-    };
     return {
       name: place.top ?? place.encoder,
-      config,
+      config: joinedConfig(encoder.config, decoder.config),
       // Written beside the two folders by this package; one within a folder is about the half alone.
       generationConfig: place.top === undefined ? undefined : generationConfigBeside(place.top),
       halves: [
@@ -176,7 +173,8 @@ function readWeights(architecture: Seq2SeqArchitecture, halves: OpenedModel['hal
   const weights = new ModelWeights(architecture.parameters);
   const missing: string[] = [];
   const unexpected: string[] = [];
-  const sources = halves.map(({ folder, checkpoint }) => {
+  const matched = new Map<string, Weight>();
+  for (const { folder, checkpoint } of halves) {
     const part = architecture.parts.find((each) => each.folder === folder);
     const prefix = part && !isWhole ? part.prefix : '';
     const expected = architecture.parameters
@@ -188,15 +186,13 @@ function readWeights(architecture: Seq2SeqArchitecture, halves: OpenedModel['hal
     });
     missing.push(...found.missing.map((name) => prefix + name));
     unexpected.push(...found.unexpected);
-    return { prefix, matched: found.matched };
-  });
-  weights.initialize(seed, (name) => !sources.some(({ prefix, matched }) => hasName(matched, prefix, name)));
-  for (const { prefix, matched } of sources) {
-    for (const [name, weight] of matched) {
-      const array = weights.array(prefix + name);
-      weight.read(array);
-      if (!weights.isFinite(prefix + name)) checkFinite(prefix + name, array);
-    }
+    for (const [name, weight] of found.matched) matched.set(prefix + name, weight);
+  }
+  weights.initialize(seed, (name) => !matched.has(name));
+  for (const [name, weight] of matched) {
+    const array = weights.array(name);
+    weight.read(array);
+    if (!weights.isFinite(name)) checkFinite(name, array);
   }
   const fresh = missing.filter((name) => !weights.specs.get(name)!.buffer);
   const warnings: string[] = [];
@@ -213,10 +209,6 @@ function readWeights(architecture: Seq2SeqArchitecture, halves: OpenedModel['hal
     );
   }
   return { weights, warnings };
-}
-
-function hasName(matched: ReadonlyMap<string, unknown>, prefix: string, name: string): boolean {
-  return name.startsWith(prefix) && matched.has(name.slice(prefix.length));
 }
 
 function without<T extends { readonly name: string; readonly aliases?: readonly string[] }>(

@@ -25,6 +25,16 @@ export interface AddedSpecialTokens {
   readonly decoder?: NewSpecialTokens | undefined;
 }
 
+/** The config of a generic encoder-decoder, from those of its halves: Transformers' EncoderDecoderConfig. */
+export function joinedConfig(encoder: JsonObject, decoder: JsonObject) {
+  return {
+    model_type: 'encoder-decoder',
+    is_encoder_decoder: true,
+    encoder,
+    decoder: { ...decoder, is_decoder: true, add_cross_attention: true },
+  };
+}
+
 /** Changes on top of a config; those of `encoder` and `decoder` on top of these parts of it. */
 export function changedConfig(config: JsonObject, changes: JsonObject): JsonObject {
   const merged: Record<string, unknown> = { ...config, ...changes };

@@ -1,10 +1,9 @@
 /** Teaches a small Marian to translate dates in words from English to German, from rows it makes itself and nothing else. */
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import process from 'node:process';
-import { parseArgs } from 'node:util';
-import { Seq2SeqError, Seq2SeqModel, trainTokenizer } from '../../src/index.js';
+import { Seq2SeqModel, trainTokenizer } from '../../src/index.js';
 import { editDistance } from '../pronounce/error-rates.js';
+import { count, percent, readCommandLine, run, say } from '../terminal.js';
 import * as recipe from './recipe.js';
 import { createRows, type Part, type Row } from './rows.js';
 
@@ -17,11 +16,14 @@ const SHOWN = 5;
 const MODEL = path.join(recipe.OUTPUT, 'model');
 
 async function main(): Promise<void> {
-  const { retrain, files, dates } = readCommandLine();
+  const { values, positionals: dates } = readCommandLine('dates', USAGE, {
+    retrain: { type: 'boolean', default: false },
+    files: { type: 'boolean', default: false },
+  });
   const rows = createRows(recipe.SIZES);
-  if (files) return writeFiles(rows);
+  if (values.files) return writeFiles(rows);
 
-  const trained = existsSync(path.join(MODEL, 'model.safetensors')) && !retrain;
+  const trained = existsSync(path.join(MODEL, 'model.safetensors')) && !values.retrain;
   const model = trained ? await load() : await teach(rows);
   await printTranslations(model, dates.length > 0 ? dates : rows.test.slice(0, SHOWN));
   model.dispose();
@@ -97,28 +99,4 @@ function writeFiles(rows: Record<Part, Row[]>): void {
   say('Files', `${Object.keys(files).join(', ')} in ${recipe.OUTPUT}`);
 }
 
-function readCommandLine() {
-  try {
-    const { values, positionals } = parseArgs({
-      options: { retrain: { type: 'boolean', default: false }, files: { type: 'boolean', default: false } },
-      allowPositionals: true,
-    });
-    return { ...values, dates: positionals };
-  } catch (error) {
-    throw new Seq2SeqError('dates', `${(error as Error).message}\n\n${USAGE}`);
-  }
-}
-
-function say(title: string, text: string): void {
-  console.log(`${title.padEnd(8)}  ${text}`);
-}
-
-const count = (n: number) => n.toLocaleString('en');
-const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
-
-try {
-  await main();
-} catch (error) {
-  console.error(error instanceof Seq2SeqError ? error.message : error);
-  process.exitCode = 1;
-}
+await run(main);

@@ -1,9 +1,8 @@
 /** Teaches a pair of MiniLMs, encoder and decoder, to say what kind of thing a definition defines. */
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import process from 'node:process';
-import { parseArgs } from 'node:util';
-import { Seq2SeqError, Seq2SeqModel } from '../../src/index.js';
+import { Seq2SeqModel } from '../../src/index.js';
+import { count, percent, readCommandLine, run, say } from '../terminal.js';
 import { miniLm, obtain, wordNet } from './packages.js';
 import { args, config, OUTPUT, TESTED_WITH, TRAINED_ON } from './recipe.js';
 import { commonest, score } from './scores.js';
@@ -16,12 +15,14 @@ npm run example:kinds -- --retrain        train anew although there is a trained
 const SHOWN = 6;
 
 async function main(): Promise<void> {
-  const { retrain, definitions } = readCommandLine();
+  const { values, positionals: definitions } = readCommandLine('kinds', USAGE, {
+    retrain: { type: 'boolean', default: false },
+  });
   const wordnet = await obtain(wordNet, path.join(OUTPUT, 'wordnet'));
   const { train, test } = split(readWordNet(readFileSync(path.join(wordnet, 'data.noun'), 'utf8')));
 
   const directory = path.join(OUTPUT, 'model');
-  const trained = existsSync(path.join(directory, 'encoder')) && !retrain;
+  const trained = existsSync(path.join(directory, 'encoder')) && !values.retrain;
   const model = trained
     ? await load(directory)
     : await teach(train.slice(0, TRAINED_ON), test.slice(0, TESTED_WITH), directory);
@@ -85,28 +86,4 @@ async function printKinds(model: Seq2SeqModel, asked: readonly (string | Row)[])
   }
 }
 
-function readCommandLine() {
-  try {
-    const { values, positionals } = parseArgs({
-      options: { retrain: { type: 'boolean', default: false } },
-      allowPositionals: true,
-    });
-    return { ...values, definitions: positionals };
-  } catch (error) {
-    throw new Seq2SeqError('kinds', `${(error as Error).message}\n\n${USAGE}`);
-  }
-}
-
-function say(title: string, text: string): void {
-  console.log(`${title.padEnd(8)}  ${text}`);
-}
-
-const count = (n: number) => n.toLocaleString('en');
-const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
-
-try {
-  await main();
-} catch (error) {
-  console.error(error instanceof Seq2SeqError ? error.message : error);
-  process.exitCode = 1;
-}
+await run(main);

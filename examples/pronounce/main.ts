@@ -1,9 +1,8 @@
 /** Teaches a small BART to pronounce English words, from a dictionary and nothing else. */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import process from 'node:process';
-import { parseArgs } from 'node:util';
 import { Seq2SeqError, Seq2SeqModel } from '../../src/index.js';
+import { count, percent, readCommandLine, run, say } from '../terminal.js';
 import { type Entry, partOf, readDictionary, split } from './dictionary.js';
 import { errorRates } from './error-rates.js';
 import { full, quick, type Recipe } from './recipes.js';
@@ -18,8 +17,12 @@ npm run demo -- --full           the same with a larger model that trains for mo
 const SOME_WORDS = ['transformer', 'knight', 'bouquet', 'champagne', 'frumious', 'zorbify', 'quizzaciously'];
 
 async function main(): Promise<void> {
-  const options = readCommandLine();
-  const asked = options.words.map(spelling);
+  const { values: options, positionals } = readCommandLine('demo', USAGE, {
+    words: { type: 'string', multiple: true, default: [] },
+    full: { type: 'boolean', default: false },
+    retrain: { type: 'boolean', default: false },
+  });
+  const asked = [...options.words, ...positionals].map(spelling);
   const recipe = options.full ? full : quick;
   const entries = readDictionary();
 
@@ -88,22 +91,6 @@ async function printWords(model: Seq2SeqModel, words: readonly string[], entries
   }
 }
 
-function readCommandLine() {
-  try {
-    const { values, positionals } = parseArgs({
-      options: {
-        words: { type: 'string', multiple: true, default: [] },
-        full: { type: 'boolean', default: false },
-        retrain: { type: 'boolean', default: false },
-      },
-      allowPositionals: true,
-    });
-    return { ...values, words: [...values.words, ...positionals] };
-  } catch (error) {
-    throw new Seq2SeqError('demo', `${(error as Error).message}\n\n${USAGE}`);
-  }
-}
-
 /** As the dictionary writes it: lower case, without accents. */
 function spelling(word: string): string {
   const letters = word
@@ -115,16 +102,4 @@ function spelling(word: string): string {
   throw new Seq2SeqError('words', `"${word}" has no letters of English. Give words to pronounce.`);
 }
 
-function say(title: string, text: string): void {
-  console.log(`${title.padEnd(8)}  ${text}`);
-}
-
-const count = (n: number) => n.toLocaleString('en');
-const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
-
-try {
-  await main();
-} catch (error) {
-  console.error(error instanceof Seq2SeqError ? error.message : error);
-  process.exitCode = 1;
-}
+await run(main);

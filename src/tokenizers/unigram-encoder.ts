@@ -1,4 +1,4 @@
-import { buildDoubleArray, type DoubleArray, NONE, ROOT } from './sentencepiece/double-array.js';
+import { buildDoubleArray, type DoubleArray, NONE, ROOT } from './sentencepiece/index.js';
 
 export type ScoredToken = readonly [token: string, score: number];
 

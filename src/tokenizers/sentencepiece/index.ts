@@ -1,3 +1,4 @@
+export { buildDoubleArray, type DoubleArray, NONE, ROOT } from './double-array.js';
 export {
   type ModelType,
   type NormalizerSpec,
@@ -10,4 +11,5 @@ export {
   serializeSentencePiece,
 } from './file.js';
 export { SentencePieceModel } from './model.js';
+export { Normalizer } from './normalizer.js';
 export { PrecompiledNormalizer } from './precompiled-normalizer.js';

@@ -1,5 +1,9 @@
-import { SENTENCE_PIECE_DEFAULTS, type SentencePiece, serializeSentencePiece } from '../sentencepiece/index.js';
-import { Normalizer } from '../sentencepiece/normalizer.js';
+import {
+  Normalizer,
+  SENTENCE_PIECE_DEFAULTS,
+  type SentencePiece,
+  serializeSentencePiece,
+} from '../sentencepiece/index.js';
 import { characterMap } from './character-map.js';
 import type { Counts } from './counts.js';
 import {
