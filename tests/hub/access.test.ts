@@ -205,10 +205,10 @@ describe('a name', () => {
 
   it.each([
     ['', 'it is empty'],
-    ['./outputs', 'it is written like a path'],
+    ['./none-such', 'it is written like a path'],
     ['~/nowhere-at-all', 'it is written like a path'],
     ['outputs/best_model/x', 'at most one "/"'],
-    ['outputs/', 'letters, digits'],
+    ['none-such/', 'letters, digits'],
     ['mödel', 'letters, digits'],
     ['org/-name', 'starts or ends with'],
     ['org/name.', 'starts or ends with'],
