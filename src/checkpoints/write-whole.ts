@@ -78,6 +78,25 @@ export function toBytes(content: string | Uint8Array): Uint8Array {
   return typeof content === 'string' ? Buffer.from(content) : content;
 }
 
+/** Removes a directory: it is gone at once, and its files after that. */
+export async function removeDirectory(directory: string): Promise<void> {
+  const place = path.resolve(directory);
+  const aside = nameAside(place);
+  try {
+    await fs.rename(place, aside).catch((error) => {
+      if (systemErrorCode(error) !== 'ENOENT') throw error;
+    });
+    await remove(aside);
+  } finally {
+    active.delete(aside);
+  }
+}
+
+/** Removes what killed processes left in a directory of things they were writing or removing. */
+export async function removeUnfinished(directory: string): Promise<void> {
+  await removeLeftovers(path.resolve(directory));
+}
+
 async function createDirectory(area: string, directory: string, contents: readonly FileContent[]): Promise<void> {
   const parent = path.dirname(directory);
   const aside = nameAside(directory);
@@ -231,10 +250,11 @@ async function explain(area: string, place: string, contents: readonly FileConte
   if (error instanceof Seq2SeqError || systemErrorCode(error) === undefined) throw error;
   const needed = contents.flatMap(({ pieces }) => pieces).reduce((total, piece) => total + piece.byteLength, 0);
   const free = await freeBytes(place);
+  const missing = free !== undefined && free < needed ? `: ${needed - free} are missing` : '';
   return fail(
     area,
     `${place} cannot be written: ${describeSystemError(error)}. ${needed} bytes are needed` +
-      `${free === undefined ? '' : `, ${free} are free there`}. Make room or give access there, or choose another place.`,
+      `${free === undefined ? '' : `, ${free} are free there${missing}`}. Make room or give access there, or choose another place.`,
     error,
   );
 }
