@@ -37,12 +37,25 @@ interface GradientGraph {
 
 const accumulatedName = (output: string) => `earlier:${output}`;
 
-function buildGraph(architecture: Seq2SeqArchitecture, weights: ModelWeights, accumulate: boolean): GradientGraph {
-  const graph = lossGraph(architecture, { training: true, isZero: (name) => weights.isZero(name) });
+/** What is trained, and on which loss. */
+export interface Objective {
+  /** Weights it does not name are frozen: their gradients are not computed. */
+  readonly isTrained?: ((name: string) => boolean) | undefined;
+  readonly labelSmoothing?: number | undefined;
+}
+
+function buildGraph(
+  architecture: Seq2SeqArchitecture,
+  weights: ModelWeights,
+  { isTrained = () => true, labelSmoothing }: Objective,
+  accumulate: boolean,
+): GradientGraph {
+  const graph = lossGraph(architecture, { training: true, labelSmoothing, isZero: (name) => weights.isZero(name) });
+  const trained = graph.trainable.filter(({ node }) => node.op === 'parameter' && isTrained(node.attributes.name));
   const outputs: Record<string, Value> = { loss: graph.loss };
   const rowOutputs: RowOutputs[] = [];
   const pieces = new Map<string, { parameter: string; start: number; count: number }>();
-  for (const [parameter, parts] of gradient(graph.loss, graph.trainable)) {
+  for (const [parameter, parts] of gradient(graph.loss, trained)) {
     for (const { start, count, value } of parts.pieces) {
       const name = `gradient:${parameter}[${start}:${start + count}]`;
       outputs[name] = accumulate ? add(value, input(accumulatedName(name), 'float32', value.shape)) : value;
@@ -55,7 +68,7 @@ function buildGraph(architecture: Seq2SeqArchitecture, weights: ModelWeights, ac
       rowOutputs.push({ parameter, ...names, afterDense: parts.pieces.length > 0 });
     }
   }
-  const trainable = graph.trainable.map(({ node }) => (node.op === 'parameter' ? node.attributes.name : ''));
+  const trainable = trained.map(({ node }) => (node.op === 'parameter' ? node.attributes.name : ''));
   return { outputs, rowOutputs, pieces, dropoutSites: graph.dropoutSites, trainable };
 }
 
@@ -73,16 +86,18 @@ export class GradientProgram {
   readonly #weights: ModelWeights;
   readonly #masks: DropoutMasks;
   readonly #threads: number;
+  readonly #objective: Objective;
   readonly #compiled = new Map<boolean, Compiled>();
 
   constructor(
     architecture: Seq2SeqArchitecture,
     weights: ModelWeights,
-    options: { seed: number; threads: number; pool: KernelPool },
+    options: { seed: number; threads: number; pool: KernelPool } & Objective,
   ) {
     this.#architecture = architecture;
     this.#weights = weights;
     this.#threads = options.threads;
+    this.#objective = options;
     this.#masks = new DropoutMasks(options.seed, options.pool);
     weights.prepareTraining();
   }
@@ -137,7 +152,7 @@ export class GradientProgram {
   }
 
   #compile(accumulate: boolean): Compiled {
-    const graph = buildGraph(this.#architecture, this.#weights, accumulate);
+    const graph = buildGraph(this.#architecture, this.#weights, this.#objective, accumulate);
     const program = compile(graph.outputs, { name: 'training step', threads: this.#threads });
     const inputs = weightInputs(program, this.#weights);
     const outputs: Record<string, Tensor> = {};

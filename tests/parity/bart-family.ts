@@ -10,7 +10,7 @@ const fixtures = path.join(import.meta.dirname, '../fixtures');
 const noDropout = { dropout: 0, attention_dropout: 0, activation_dropout: 0 };
 
 /** A checkpoint's model; what it leaves out is as in a fresh one. */
-function load(directory: string, type: string): LoadedFixture {
+export function load(directory: string, type: string): LoadedFixture {
   const checkpoint = openCheckpoint(directory);
   const config = { ...checkpoint.config, ...noDropout };
   const architecture = architectureOf(config, type);
