@@ -78,6 +78,23 @@ export function loadModel(asked: ModelPlace, settings: LoadSettings): LoadedMode
   }
 }
 
+/** Reads the weights of a saved model into a model like it. */
+export function restoreWeights(directory: string, { architecture, weights }: ModelParts): void {
+  const { halves, name } = open(halvesOf({ whole: directory }));
+  try {
+    const { fresh, unexpected } = readInto(weights, architecture, halves);
+    const strange = [...fresh, ...unexpected];
+    if (strange.length === 0) return;
+    fail(
+      'checkpoint',
+      `${name} does not hold the weights of this model: ${strange.length} are missing or unknown, ${strange[0]} among them. ` +
+        'Give the model that the run was started with.',
+    );
+  } finally {
+    for (const { checkpoint } of halves) checkpoint.close();
+  }
+}
+
 /** The options saved with a model, to be layered under the caller's, and a line for each that is left out. */
 export function savedArgs(directory: string): { args: Seq2SeqArgsInput; warnings: readonly string[] } {
   const file = path.join(directory, ARGS_FILE);
@@ -167,10 +184,15 @@ function generationConfigBeside(directory: string): JsonObject | undefined {
   return existsSync(file) ? readJsonObject(file) : undefined;
 }
 
-function readWeights(architecture: Seq2SeqArchitecture, halves: OpenedModel['halves'], seed: number) {
+/** Reads what the files hold; `fresh` are weights they do not have. */
+function readInto(
+  weights: ModelWeights,
+  architecture: Seq2SeqArchitecture,
+  halves: OpenedModel['halves'],
+  seed = 0,
+): { fresh: string[]; unexpected: string[] } {
   const isWhole = halves.length === 1;
   if (!isWhole && architecture.parts.length === 1) failSizes(halves);
-  const weights = new ModelWeights(architecture.parameters);
   const missing: string[] = [];
   const unexpected: string[] = [];
   const matched = new Map<string, Weight>();
@@ -194,7 +216,12 @@ function readWeights(architecture: Seq2SeqArchitecture, halves: OpenedModel['hal
     weight.read(array);
     if (!weights.isFinite(name)) checkFinite(name, array);
   }
-  const fresh = missing.filter((name) => !weights.specs.get(name)!.buffer);
+  return { fresh: missing.filter((name) => !weights.specs.get(name)!.buffer), unexpected };
+}
+
+function readWeights(architecture: Seq2SeqArchitecture, halves: OpenedModel['halves'], seed: number) {
+  const weights = new ModelWeights(architecture.parameters);
+  const { fresh, unexpected } = readInto(weights, architecture, halves, seed);
   const warnings: string[] = [];
   if (fresh.length > 0) {
     warnings.push(

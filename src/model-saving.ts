@@ -7,11 +7,22 @@ import type { Tokenizer } from './tokenizers/index.js';
 
 type FileContent = string | Uint8Array;
 
+/** Files that are saved with a model and are not the model: the state of its training. */
+export interface FilesBeside {
+  readonly files?: ReadonlyMap<string, string>;
+  readonly weights?: ReadonlyMap<string, readonly TensorToSave[]>;
+}
+
 /**
  * Writes a directory that Transformers and Simple Transformers load: generic encoder-decoders as the folders `encoder` and
  * `decoder`, all others, and those whose sides are joined by a projection, as one.
  */
-export async function saveModel(directory: string, parts: ModelParts, args: Seq2SeqArgs): Promise<void> {
+export async function saveModel(
+  directory: string,
+  parts: ModelParts,
+  args: Seq2SeqArgs,
+  beside: FilesBeside = {},
+): Promise<void> {
   const { architecture, generationConfig } = parts;
   const files = new Map<string, FileContent>([[ARGS_FILE, json(toPythonJson(args))]]);
   const weights = new Map<string, readonly TensorToSave[]>();
@@ -25,6 +36,8 @@ export async function saveModel(directory: string, parts: ModelParts, args: Seq2
     for (const [name, content] of tokenizer.files()) files.set(folder === '' ? name : `${folder}/${name}`, content);
   }
   if (generationConfig) files.set('generation_config.json', json(generationConfig));
+  for (const [name, content] of beside.files ?? []) files.set(name, content);
+  for (const [name, tensors] of beside.weights ?? []) weights.set(name, tensors);
   await saveCheckpoint(directory, { files, weights });
 }
 
