@@ -1,7 +1,8 @@
+import { defaultArgs } from '../src/args/index.js';
 import { matchWeights, openWeights } from '../src/checkpoints/index.js';
 import { KernelPool } from '../src/kernels/index.js';
 import { architectureOf, ModelWeights } from '../src/models/index.js';
-import { AdamW, createBatch, GradientProgram, gradientNorm } from '../src/training/index.js';
+import { createBatch, createOptimizer, GradientProgram, gradientNorm, parameterGroups } from '../src/training/index.js';
 import { bartBase, serve, token } from './contest.js';
 
 // Our training step as a server of timed rounds; the same work as bench/python/torch_train.py.
@@ -24,8 +25,7 @@ if (file) {
 }
 const pool = new KernelPool(threads);
 const program = new GradientProgram(architecture, weights, { seed: 0, threads, pool });
-const options = { betas: [0.9, 0.999] as const, epsilon: 1e-8, weightDecay: 0 };
-const optimizer = new AdamW(weights, program.trainable, options, pool);
+const optimizer = createOptimizer('AdamW', weights, parameterGroups(weights, defaultArgs), pool);
 let steps = 0;
 
 const sequences = (lengths: readonly number[], firstRow: number) =>
@@ -37,7 +37,7 @@ await serve(async (round: { sources: number[]; targets: number[] }) => {
   const start = performance.now();
   const loss = await program.run(createBatch(examples, architecture), steps++, false);
   const norm = await gradientNorm(weights, program.trainable, pool);
-  await optimizer.step(4e-5, Math.min(1, 1 / (norm + 1e-6)));
+  await optimizer.step(1, Math.min(1, 1 / (norm + 1e-6)));
   return { seconds: (performance.now() - start) / 1000, loss, grad_norm: norm };
 });
 process.exit(0);

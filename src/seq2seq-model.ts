@@ -1,43 +1,56 @@
-import { randomInt } from 'node:crypto';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { type Seq2SeqArgs, type Seq2SeqArgsInput, updateArgs } from './args/index.js';
 import { makeDirectory, writeFileWhole } from './checkpoints/index.js';
-import { type RowInput, rowsFrom } from './data/index.js';
 import { physicalCores } from './engine/index.js';
 import { fail, refuseUnknown } from './errors.js';
-import { GenerationPrograms, generate, resolveGenerationOptions } from './generation/index.js';
-import { type ModelParts, targetSizeOf } from './model-parts.js';
+import { GenerationPrograms } from './generation/index.js';
+import type { MetricFunction } from './metrics/index.js';
+import { type EvalResult, evaluateModel } from './model-evaluation.js';
+import type { ModelParts } from './model-parts.js';
+import { answer } from './model-prediction.js';
+import { type ModelRows, prepareRows, type RowData } from './model-rows.js';
 import { saveModel } from './model-saving.js';
 import { type LoadOptions, obtainModel } from './model-source.js';
+import { trainParts } from './model-training.js';
+import { pick } from './pick.js';
+import type { Tokenizer } from './tokenizers/index.js';
+import {
+  type ResumePoint,
+  resultsText,
+  resumePoint,
+  type TrainingCallbacks,
+  type TrainingResult,
+} from './training/index.js';
 
+export type { EvalResult } from './model-evaluation.js';
 export type { LoadOptions } from './model-source.js';
 
-import { pick } from './pick.js';
-import { Progress } from './progress.js';
-import type { Tokenizer } from './tokenizers/index.js';
-import { encodeExamples, evaluateLoss, type TrainingResult, train } from './training/index.js';
+/** Metrics of generated texts: names of built-in ones, or functions by the names their results get. */
+export type Metrics = readonly string[] | Readonly<Record<string, MetricFunction>>;
 
-export interface TrainOptions {
+export interface TrainOptions extends TrainingCallbacks {
   /** Instead of the option `outputDir`. */
   outputDir?: string | undefined;
   showRunningLoss?: boolean | undefined;
   args?: Seq2SeqArgsInput | undefined;
-  /** Ends training between two steps; what was saved until then stays. */
+  /** Rows for `evaluateDuringTraining`. */
+  evalData?: RowData | undefined;
+  /** Of the texts generated for these rows, beside those of the option `metrics`. */
+  metrics?: Metrics | undefined;
+  /** Goes on with an earlier run: from this checkpoint, or with `true` from the last one in the output directory. */
+  resumeFromCheckpoint?: string | boolean | undefined;
+  /** Ends training between two steps; a checkpoint of where it stopped is saved. */
   signal?: AbortSignal | undefined;
 }
 
 export interface EvalOptions {
   outputDir?: string | undefined;
   silent?: boolean | undefined;
+  metrics?: Metrics | undefined;
   signal?: AbortSignal | undefined;
 }
-
-export type EvalResult = {
-  /** Mean loss over all label tokens. */
-  eval_loss: number;
-};
 
 export interface PredictOptions {
   /** Called with the number of texts answered so far. */
@@ -87,63 +100,71 @@ export class Seq2SeqModel {
 
   /**
    * Trains on rows and saves the model, with checkpoints on the way, in the output directory.
-   * @param trainData a file (TSV, CSV, JSONL) or rows `{ input_text, target_text }`
+   * @param trainData a file (TSV, CSV, JSONL, Parquet, Arrow), rows `{ input_text, target_text }`, or an Arrow table
    */
-  async trainModel(trainData: string | readonly RowInput[], options: TrainOptions = {}): Promise<TrainingResult> {
+  async trainModel(trainData: RowData, options: TrainOptions = {}): Promise<TrainingResult> {
     refuseUnknown('trainModel', options, TRAIN_OPTIONS);
     this.#requireRest();
     const { untrainable } = this.#parts.architecture;
     if (untrainable !== undefined) fail('config.json', untrainable);
-    if (options.args) this.#args = updateArgs(this.#args, options.args);
-    const args = this.#args;
+    const args = options.args ? updateArgs(this.#args, options.args) : this.#args;
+    const metrics = metricsOf(args, options.metrics);
+    if (args.evaluateDuringTraining) requireEvaluation(args, metrics, options.evalData);
     const outputDir = options.outputDir ?? args.outputDir;
-    if (!args.overwriteOutputDir) requireEmpty(outputDir);
+    const resume = resumeOf(outputDir, options.resumeFromCheckpoint);
+    if (!options.resumeFromCheckpoint && !args.overwriteOutputDir) requireEmpty(outputDir);
+    this.#args = args;
     this.#isTraining = true;
+    const { evalData, signal } = options;
+    const [parts, threads] = [this.#parts, this.#threads];
     try {
-      const { examples, report } = await this.#encode(trainData, args.useMultiprocessing, options.signal);
-      if (!args.silent) process.stderr.write(`${report}\n`);
+      const rows = await prepareRows(trainData, 'training', parts, args, signal);
+      if (!args.silent) process.stderr.write(`${rows.report}\n`);
+      const evaluated: ModelRows | undefined = args.evaluateDuringTraining
+        ? await prepareRows(evalData!, 'evaluation', parts, args, signal)
+        : undefined;
+      const silent = args.silent || args.evaluateDuringTrainingSilent;
       this.#releasePrograms();
-      const save = (directory: string) => saveModel(directory, this.#parts, args);
-      const result = await train({
-        architecture: this.#parts.architecture,
-        weights: this.#parts.weights,
-        examples,
+      return await trainParts({
+        parts,
+        args,
         outputDir,
-        options: {
-          ...args,
-          seed: args.manualSeed ?? randomInt(2 ** 32),
-          threads: this.#threads,
-          showRunningLoss: options.showRunningLoss ?? true,
-        },
-        save,
-        signal: options.signal,
+        rows,
+        evaluationFingerprint: evaluated?.fingerprint,
+        evaluate:
+          evaluated && ((stop) => evaluateModel(parts, args, evaluated, { metrics, threads, silent, signal: stop })),
+        resume,
+        threads,
+        showRunningLoss: options.showRunningLoss ?? true,
+        callbacks: pick(options, 'onStep', 'onEvaluate', 'onSave'),
+        signal,
       });
-      if (!args.noSave) await save(outputDir);
-      return result;
     } finally {
       this.#isTraining = false;
     }
   }
 
-  /** The mean loss on rows; also written to `eval_results.txt` in the output directory. */
-  async evalModel(evalData: string | readonly RowInput[], options: EvalOptions = {}): Promise<EvalResult> {
+  /** The mean loss on rows, and metrics of the texts generated for them; also written to `eval_results.txt`. */
+  async evalModel(evalData: RowData, options: EvalOptions = {}): Promise<EvalResult> {
     refuseUnknown('evalModel', options, EVAL_OPTIONS);
     this.#requireRest();
-    const outputDir = options.outputDir ?? this.#args.outputDir;
-    const { examples } = await this.#encode(evalData, this.#args.useMultiprocessingForEvaluation, options.signal);
+    const args = this.#args;
+    const metrics = metricsOf(args, options.metrics);
+    const outputDir = options.outputDir ?? args.outputDir;
+    const { signal, silent = args.silent } = options;
+    const rows = await prepareRows(evalData, 'evaluation', this.#parts, args, signal);
     await makeDirectory(outputDir, 'outputDir');
-    const progress = new Progress('Evaluating', examples.length, options.silent ?? this.#args.silent);
-    const loss = await evaluateLoss(this.#parts.architecture, this.#parts.weights, examples, {
-      batchSize: this.#args.evalBatchSize,
+    const programs = metrics.size > 0 ? this.#generationPrograms() : undefined;
+    const { results, failures } = await evaluateModel(this.#parts, args, rows, {
+      metrics,
       threads: this.#threads,
-      onBatch: (done) => progress.update(done),
-      signal: options.signal,
+      silent,
+      programs,
+      signal,
     });
-    progress.finish();
-    const result = { eval_loss: loss };
-    const lines = Object.entries(result).map(([name, value]) => `${name} = ${value}\n`);
-    await writeFileWhole(path.join(outputDir, 'eval_results.txt'), lines.join(''));
-    return result;
+    await writeFileWhole(path.join(outputDir, 'eval_results.txt'), resultsText(results));
+    if (failures.length > 0) throw new Error(failures.join('\n'));
+    return results as EvalResult;
   }
 
   /** The answers to texts, in their order; with `numReturnSequences` above 1 a list for each text. */
@@ -156,56 +177,16 @@ export class Seq2SeqModel {
       if (typeof text !== 'string')
         fail('predict', `text ${i} is ${text === null ? 'null' : `a ${typeof text}`}, not a string.`);
     }
-    const { architecture, tokenizers, config, generationConfig } = this.#parts;
     const args = this.#args;
-    const generation = resolveGenerationOptions(
-      {
-        ...pick(
-          args,
-          'numBeams',
-          'lengthPenalty',
-          'earlyStopping',
-          'maxLength',
-          'maxNewTokens',
-          'minLength',
-          'repetitionPenalty',
-        ),
-        ...pick(args, 'noRepeatNgramSize', 'numReturnSequences', 'doSample', 'temperature'),
-        topK: args.topK ?? null,
-        topP: args.topP ?? null,
-        seed: args.manualSeed ?? null,
-        ...languageToken(this.#parts, args.tgtLang),
-      },
-      generationConfig ?? {},
-      config,
-      architecture.generationDefaults,
-    );
-    this.#programs ??= new GenerationPrograms(architecture, this.#parts.weights, this.#threads);
-    const sources = await tokenizers.source.encodeBatch(
-      texts,
-      { maxLength: args.maxSeqLength, language: args.srcLang },
-      { workers: args.processCount, signal: options.signal },
-    );
-    const found = await generate(this.#programs, sources, generation, {
-      batchSize: args.evalBatchSize,
-      signal: options.signal,
-      onProgress: options.onProgress,
-    });
-
-    const unfinished = found.flat().filter((sequence) => !sequence.finished).length;
+    const {
+      texts: answers,
+      unfinished,
+      count,
+      maxLength,
+    } = await answer(this.#parts, args, this.#generationPrograms(), texts, pick(options, 'onProgress', 'signal'));
     const tell = options.onUnfinished ?? (args.silent ? undefined : warnUnfinished);
-    if (unfinished > 0) tell?.(unfinished, found.flat().length, generation.maxLength);
-    // Simple Transformers asks for this clean-up, whatever the tokenizer's own default.
-    const decode = { skipSpecialTokens: args.skipSpecialTokens, cleanUpTokenizationSpaces: true };
-    // A vocabulary may be padded beyond the tokenizer's; such ids stand for nothing.
-    const known = (id: number) => id < targetSizeOf(tokenizers.target);
-    const answers = found.map((sequences) =>
-      tokenizers.target.decodeBatch(
-        sequences.map(({ ids }) => ids.filter(known)),
-        decode,
-      ),
-    );
-    return generation.numReturnSequences > 1 ? answers : answers.map(([first]) => first!);
+    if (unfinished > 0) tell?.(unfinished, count, maxLength);
+    return args.numReturnSequences > 1 ? answers : answers.map(([first]) => first!);
   }
 
   /** Writes the model to a directory that Python's Transformers and Simple Transformers load as well. */
@@ -227,32 +208,14 @@ export class Seq2SeqModel {
     return this.#args.threads ?? physicalCores();
   }
 
+  #generationPrograms(): GenerationPrograms {
+    this.#programs ??= new GenerationPrograms(this.#parts.architecture, this.#parts.weights, this.#threads);
+    return this.#programs;
+  }
+
   #releasePrograms(): void {
     this.#programs?.dispose();
     this.#programs = undefined;
-  }
-
-  async #encode(
-    data: string | readonly RowInput[],
-    always: boolean,
-    signal: AbortSignal | undefined,
-  ): Promise<ReturnType<typeof encodeExamples>> {
-    const { maxSeqLength, maxTargetLength, srcLang, tgtLang, encoding } = this.#args;
-    const { processCount: workers, multiprocessingChunksize } = this.#args;
-    const rows = await rowsFrom(data, { encoding });
-    const limits = {
-      maxSourceLength: maxSeqLength,
-      maxTargetLength: maxTargetLength ?? maxSeqLength,
-      sourceLanguage: srcLang,
-      targetLanguage: tgtLang,
-    };
-    const progress = new Progress('Tokenising', rows.length, this.#args.silent || rows.length < LONG_TO_TOKENISE);
-    const encoded = await encodeExamples(rows, this.#parts.tokenizers, this.#parts.architecture, limits, {
-      threads: { workers, chunk: multiprocessingChunksize > 0 ? multiprocessingChunksize : undefined, always, signal },
-      onProgress: (done) => progress.update(done),
-    });
-    progress.finish();
-    return encoded;
   }
 }
 
@@ -264,6 +227,40 @@ export function warnUnfinished(unfinished: number, answers: number, maxLength: n
   );
 }
 
+/** Metrics that are asked for by option or by argument. */
+function metricsOf(args: Seq2SeqArgs, given: Metrics = []): ReadonlyMap<string, MetricFunction> {
+  void args;
+  return new Map(Array.isArray(given) ? [] : Object.entries(given as Readonly<Record<string, MetricFunction>>));
+}
+
+/** What evaluating while training needs is asked for before the first step. */
+function requireEvaluation(
+  { earlyStoppingMetric }: Seq2SeqArgs,
+  metrics: ReadonlyMap<string, MetricFunction>,
+  evalData: unknown,
+): void {
+  if (evalData === undefined) {
+    fail('trainModel', 'evaluateDuringTraining is set, but there are no rows to evaluate on. Give evalData.');
+  }
+  const produced = ['eval_loss', ...metrics.keys()];
+  if (!produced.includes(earlyStoppingMetric)) {
+    fail(
+      'args',
+      `earlyStoppingMetric is "${earlyStoppingMetric}", which no evaluation produces: there will be ${produced.join(', ')}. ` +
+        'Name one of these, or give that metric.',
+    );
+  }
+}
+
+function resumeOf(outputDir: string, from: string | boolean | undefined): ResumePoint | undefined {
+  if (!from) return undefined;
+  const point = resumePoint(outputDir, from);
+  if (point?.directory === undefined) {
+    process.stderr.write(`resume: there is no checkpoint in ${outputDir} yet; the run starts at its beginning.\n`);
+  }
+  return point;
+}
+
 function requireEmpty(directory: string): void {
   if (!existsSync(directory)) return;
   if (!statSync(directory).isDirectory()) fail('outputDir', `${directory} is a file. Name a directory.`);
@@ -273,18 +270,17 @@ function requireEmpty(directory: string): void {
 }
 
 // Callers in JavaScript get no help from types.
-const TRAIN_OPTIONS = ['outputDir', 'showRunningLoss', 'args', 'signal'] as const satisfies (keyof TrainOptions)[];
-const EVAL_OPTIONS = ['outputDir', 'silent', 'signal'] as const satisfies (keyof EvalOptions)[];
+const TRAIN_OPTIONS = [
+  'outputDir',
+  'showRunningLoss',
+  'args',
+  'evalData',
+  'metrics',
+  'resumeFromCheckpoint',
+  'onStep',
+  'onEvaluate',
+  'onSave',
+  'signal',
+] as const satisfies (keyof TrainOptions)[];
+const EVAL_OPTIONS = ['outputDir', 'silent', 'metrics', 'signal'] as const satisfies (keyof EvalOptions)[];
 const PREDICT_OPTIONS = ['onProgress', 'onUnfinished', 'signal'] as const satisfies (keyof PredictOptions)[];
-
-/** Fewer rows than this are tokenised before a bar could be read. */
-const LONG_TO_TOKENISE = 20_000;
-
-/** The target's language code where the model is told it by a token. */
-function languageToken({ architecture, tokenizers }: ModelParts, language: string) {
-  const { languageCode } = architecture;
-  if (languageCode === undefined) return {};
-  // Refuses what is no language, with those that are.
-  tokenizers.target.encode('', { target: true, language });
-  return { [languageCode]: tokenizers.target.idOf(language)! };
-}

@@ -3,35 +3,32 @@ import * as o from './option.js';
 // Every option once. Names, defaults and meanings are those of Simple Transformers unless a note says otherwise; from
 // these tables come the types, the validation, the command line's flags, the documentation and `model_args.json`.
 
-const otherOptimizers = o.later('parameter groups and optimizers other than plain AdamW come with a later release');
-const otherSchedules = o.later('schedules other than the linear one come with a later release');
-const evaluating = o.later('evaluation during training comes with a later release');
-const stopping = o.later('early stopping comes with a later release');
-const caching = o.later(
-  'the cache of tokenised rows comes with a later release; rows are tokenised in memory each time',
+const decoding = o.later(
+  'threads that turn tokens into texts come with a later release; it is done in the thread that calls',
 );
-const workers = o.later(
-  'threads for batches and for answers come with a later release; both are made in the thread that calls',
-);
-const watching = o.later('TensorBoard and W&B come with a later release; training_log.jsonl has every logged step');
 const quantizing = o.later('quantized models come with a later release');
-const metrics = o.later('metrics on generated texts come with a later release');
 const retrieval = o.later('retrieval-augmented generation (rag-token, rag-sequence) comes with a later release');
 
 export const trainingOptions = {
   numTrainEpochs: o.works(o.count, 1, 'How often training goes through all rows.'),
   maxSteps: o.works(o.stepsOrNoLimit, -1, 'Optimizer steps to train; overrides numTrainEpochs.'),
   trainBatchSize: o.works(o.count, 8, 'Rows of a training batch.'),
+  batchTokens: o.works(o.count.optional(), undefined, 'Tokens of a training batch, instead of trainBatchSize rows.', {
+    note: 'Not in Simple Transformers. Source and target tokens together; a longer row is a batch alone.',
+  }),
   gradientAccumulationSteps: o.works(o.count, 1, 'Batches whose gradients are summed into one optimizer step.'),
   learningRate: o.works(o.notNegative, 4e-5, 'The highest learning rate, reached at the end of the warm-up.'),
-  optimizer: otherOptimizers(o.oneOf('AdamW', 'Adafactor'), 'AdamW', 'The rule that turns gradients into updates.'),
+  optimizer: o.works(o.oneOf('AdamW', 'Adafactor'), 'AdamW', 'The rule that turns gradients into updates.'),
   adamBetas: o.works(o.betas, [0.9, 0.999], "Decay of AdamW's running means of gradients and of their squares."),
   adamEpsilon: o.works(o.positive, 1e-8, "Added to the root in AdamW's denominator."),
   weightDecay: o.works(o.notNegative, 0, 'Decoupled weight decay.', {
     note: "Biases and all layer norms are spared; the reference misses BART's `layer_norm` weights and decays them.",
   }),
+  labelSmoothing: o.works(o.share, 0, 'Share of the label that is spread evenly over the vocabulary.', {
+    note: "Not in Simple Transformers; as Transformers' `label_smoothing_factor`, in training alone: eval_loss stays the plain cross-entropy.",
+  }),
   maxGradNorm: o.works(o.positive, 1, 'Gradients are scaled down to this global norm.'),
-  scheduler: otherSchedules(
+  scheduler: o.works(
     o.oneOf(
       'linear_schedule_with_warmup',
       'constant_schedule',
@@ -45,22 +42,28 @@ export const trainingOptions = {
   ),
   warmupRatio: o.works(o.share, 0.06, 'Share of all steps in which the learning rate rises, rounded up.'),
   warmupSteps: o.works(o.wholeNumber, 0, 'Steps in which the learning rate rises; above 0 it overrides warmupRatio.'),
+  maxBadSteps: o.works(
+    o.wholeNumber,
+    10,
+    'Steps without a finite loss or gradient that are skipped; one more ends training.',
+    { note: 'Not in Simple Transformers, which goes on with weights that are no numbers.' },
+  ),
   manualSeed: o.works(o.seed.optional(), undefined, 'Seed of shuffling, dropout, new weights and sampling.', {
     note: 'One seed gives equal weights to the bit. Unset, every run draws another.',
   }),
-  adafactorBeta1: otherOptimizers(o.share.optional(), undefined, "Decay of Adafactor's running mean of gradients."),
-  adafactorClipThreshold: otherOptimizers(o.positive, 1, "Root mean square at which Adafactor's update is clipped."),
-  adafactorDecayRate: otherOptimizers(o.number, -0.8, "Exponent of Adafactor's running mean of squared gradients."),
-  adafactorEps: otherOptimizers(o.pair, [1e-30, 1e-3], "Adafactor's two regularisers: squared gradient, weight scale."),
-  adafactorRelativeStep: otherOptimizers(o.flag, true, 'Adafactor derives its learning rate from the step.'),
-  adafactorScaleParameter: otherOptimizers(o.flag, true, 'Adafactor scales its learning rate by the weights.'),
-  adafactorWarmupInit: otherOptimizers(o.flag, true, "Adafactor's relative step starts with a warm-up."),
-  cosineScheduleNumCycles: otherSchedules(o.notNegative, 0.5, 'Waves of the cosine schedules.'),
-  polynomialDecayScheduleLrEnd: otherSchedules(o.notNegative, 1e-7, 'Last learning rate of the polynomial schedule.'),
-  polynomialDecaySchedulePower: otherSchedules(o.notNegative, 1, 'Exponent of the polynomial schedule.'),
-  customLayerParameters: otherOptimizers(o.list, [], 'Optimizer settings for the parameters of single layers.'),
-  customParameterGroups: otherOptimizers(o.list, [], 'Optimizer settings for named parameters.'),
-  trainCustomParametersOnly: otherOptimizers(o.flag, false, 'Trains the parameters of the custom groups alone.'),
+  adafactorBeta1: o.works(o.share.optional(), undefined, "Decay of Adafactor's running mean of gradients."),
+  adafactorClipThreshold: o.works(o.positive, 1, "Root mean square at which Adafactor's update is clipped."),
+  adafactorDecayRate: o.works(o.number, -0.8, "Exponent of Adafactor's running mean of squared gradients."),
+  adafactorEps: o.works(o.pair, [1e-30, 1e-3], "Adafactor's two regularisers: squared gradient, weight scale."),
+  adafactorRelativeStep: o.works(o.flag, true, 'Adafactor derives its learning rate from the step.'),
+  adafactorScaleParameter: o.works(o.flag, true, 'Adafactor scales its learning rate by the weights.'),
+  adafactorWarmupInit: o.works(o.flag, true, "Adafactor's relative step starts with a warm-up."),
+  cosineScheduleNumCycles: o.works(o.notNegative, 0.5, 'Waves of the cosine schedules.'),
+  polynomialDecayScheduleLrEnd: o.works(o.notNegative, 1e-7, 'Last learning rate of the polynomial schedule.'),
+  polynomialDecaySchedulePower: o.works(o.notNegative, 1, 'Exponent of the polynomial schedule.'),
+  customLayerParameters: o.works(o.list, [], 'Optimizer settings for the parameters of single layers.'),
+  customParameterGroups: o.works(o.list, [], 'Optimizer settings for named parameters.'),
+  trainCustomParametersOnly: o.works(o.flag, false, 'Trains the parameters of the custom groups alone.'),
 };
 
 export const dataOptions = {
@@ -83,14 +86,15 @@ export const dataOptions = {
   ),
   srcLang: o.works(o.text, 'en_XX', 'Language code of the sources (mbart, mbart50).'),
   tgtLang: o.works(o.text, 'ro_RO', 'Language code of the targets (mbart, mbart50).'),
-  reprocessInputData: caching(o.flag, true, 'Tokenises anew although a cache exists.'),
-  noCache: caching(o.flag, false, 'Writes no cache of tokenised rows.', {
-    note: 'No cache is written yet, whatever the value.',
-    honoured: [true],
+  reprocessInputData: o.works(o.flag, true, 'Tokenises anew although a cache exists.'),
+  noCache: o.works(o.flag, false, 'Writes no cache of tokenised rows.', {
+    note: 'With very many rows a temporary file takes its place, which goes when training ends.',
   }),
-  useCachedEvalFeatures: caching(o.flag, false, 'Evaluates on tokenised rows of an earlier evaluation.'),
-  cacheDir: caching(o.path, 'cache_dir/', 'Directory of the cache of tokenised rows.'),
-  datasetCacheDir: caching(o.path.optional(), undefined, 'Directory of the cache of datasets.'),
+  useCachedEvalFeatures: o.works(o.flag, false, 'Evaluates on tokenised rows of an earlier evaluation.'),
+  cacheDir: o.works(o.path, 'cache_dir/', 'Directory of the cache of tokenised rows.', {
+    note: 'Packed tokens, keyed by the content of the data, the tokenizer and the options; the reference keys by the count of rows.',
+  }),
+  datasetCacheDir: o.works(o.path.optional(), undefined, 'Directory of the cache of datasets.'),
   useMultiprocessing: o.works(o.flag, false, 'Tokenises training rows in worker threads, however few they are.', {
     note: 'Nothing is forked. More than 20,000 rows, or 2 million characters, are tokenised in threads by themselves.',
     python: { default: true },
@@ -105,7 +109,10 @@ export const dataOptions = {
   multiprocessingChunksize: o.works(o.integer, -1, 'Most rows that such a thread takes at once; below 1, 2,000.', {
     python: { local: true },
   }),
-  dataloaderNumWorkers: workers(o.wholeNumber, 0, 'How many workers make batches.', { python: { local: true } }),
+  dataloaderNumWorkers: o.works(o.wholeNumber, 0, 'How many workers make batches.', {
+    note: 'Batches are packed from tokenised rows in less time than one thread notices, so that any number gives the same.',
+    python: { local: true },
+  }),
   useHfDatasets: o.refused(
     'it names a Python package. Rows come from TSV, CSV and JSONL files or from arrays',
     o.flag,
@@ -124,18 +131,30 @@ export const evaluationOptions = {
   evalBatchSize: o.works(o.count, 8, 'Texts of a batch in evaluation and prediction.', {
     note: 'The results do not depend on it: eval_loss is the mean over tokens, not over batches.',
   }),
-  evaluateGeneratedText: metrics(o.flag, false, 'Also generates texts in evaluation, for metrics on them.'),
-  evaluateDuringTraining: evaluating(o.flag, false, 'Evaluates while training.'),
-  evaluateDuringTrainingSteps: evaluating(o.stepsOrNever, 2000, 'Steps between two evaluations.'),
-  evaluateDuringTrainingSilent: evaluating(o.flag, true, 'Without progress bars for these evaluations.'),
-  evaluateDuringTrainingVerbose: evaluating(o.flag, false, 'Prints the results of these evaluations.'),
-  evaluateEachEpoch: evaluating(o.flag, true, 'Also evaluates after each epoch.'),
-  useEarlyStopping: stopping(o.flag, false, 'Stops when evaluations no longer get better.'),
-  earlyStoppingMetric: stopping(o.text, 'eval_loss', 'The result that has to get better.'),
-  earlyStoppingMetricMinimize: stopping(o.flag, true, 'Whether better means lower.'),
-  earlyStoppingDelta: stopping(o.notNegative, 0, 'By how much it has to get better.'),
-  earlyStoppingPatience: stopping(o.count, 3, 'How many evaluations it may fail to.'),
-  earlyStoppingConsiderEpochs: stopping(o.flag, false, 'Counts the evaluations after epochs, too.'),
+  evaluateGeneratedText: o.works(o.flag, false, 'Also generates texts in evaluation, for metrics on them.'),
+  metrics: o.works(
+    o.names,
+    [],
+    'Metrics of generated texts, by name: bleu, chrf, rouge1, rouge2, rougeL, rougeLsum, wer, cer, per, exactMatch.',
+    {
+      note: 'Not in Simple Transformers, where metrics are functions; those can be given to trainModel and evalModel. Naming any implies evaluateGeneratedText.',
+    },
+  ),
+  evaluateDuringTraining: o.works(o.flag, false, 'Evaluates while training.'),
+  evaluateDuringTrainingSteps: o.works(o.stepsOrNever, 2000, 'Steps between two evaluations.'),
+  evaluateDuringTrainingSilent: o.works(o.flag, true, 'Without progress bars for these evaluations.'),
+  evaluateDuringTrainingVerbose: o.works(o.flag, false, 'Prints the results of these evaluations.'),
+  evaluateEachEpoch: o.works(o.flag, true, 'Also evaluates after each epoch.'),
+  useEarlyStopping: o.works(o.flag, false, 'Stops when evaluations no longer get better.'),
+  earlyStoppingMetric: o.works(o.text, 'eval_loss', 'The result that has to get better.'),
+  earlyStoppingMetricMinimize: o.works(o.flag, true, 'Whether better means lower.'),
+  earlyStoppingDelta: o.works(o.notNegative, 0, 'By how much it has to get better.', {
+    note: 'The reference has its sign reversed: there a larger delta makes being better easier.',
+  }),
+  earlyStoppingPatience: o.works(o.count, 3, 'How many evaluations it may fail to.', {
+    note: 'Counted over resumed runs as well; the reference starts anew.',
+  }),
+  earlyStoppingConsiderEpochs: o.works(o.flag, false, 'Counts the evaluations after epochs, too.'),
 };
 
 export const generationOptions = {
@@ -186,7 +205,7 @@ export const generationOptions = {
     },
   ),
   skipSpecialTokens: o.works(o.flag, true, 'Leaves special tokens out of the answers.'),
-  useMultiprocessedDecoding: workers(o.flag, false, 'Turns tokens into texts in parallel.'),
+  useMultiprocessedDecoding: decoding(o.flag, false, 'Turns tokens into texts in parallel.'),
 };
 
 export const savingOptions = {
@@ -196,24 +215,28 @@ export const savingOptions = {
   saveModelEveryEpoch: o.works(o.flag, true, 'Saves a checkpoint after each epoch.'),
   noSave: o.works(o.flag, false, 'Saves no model at all.'),
   notSavedArgs: o.works(o.names, [], 'Options to leave out of model_args.json.'),
-  saveOptimizerAndScheduler: o.later('resuming a run comes with a later release; only models are saved so far')(
-    o.flag,
-    true,
-    'Also saves what is needed to resume.',
-    { note: 'Nothing of the kind is saved yet, whatever the value.', honoured: [false] },
-  ),
-  saveBestModel: evaluating(o.flag, true, 'Keeps the best model of the evaluations during training.'),
-  bestModelDir: evaluating(o.path, 'outputs/best_model', 'Directory of the best model.'),
-  saveEvalCheckpoints: evaluating(o.flag, true, 'Saves a checkpoint at each evaluation during training.'),
+  saveOptimizerAndScheduler: o.works(o.flag, true, 'Checkpoints also hold what is needed to resume from them.', {
+    note: 'As `trainer_state.json` and `optimizer.safetensors`, from which a run goes on to the bit; the reference saves `optimizer.pt` and `scheduler.pt` and loses its place in the epoch and the random state.',
+  }),
+  saveTotalLimit: o.works(o.count.optional(), undefined, 'Checkpoints of a run that stay; the earliest go.', {
+    note: 'Not in Simple Transformers; as in Transformers. The best model and the final one are kept beside them.',
+  }),
+  saveBestModel: o.works(o.flag, true, 'Keeps the best model of the evaluations during training.'),
+  bestModelDir: o.works(o.path, 'outputs/best_model', 'Directory of the best model.', {
+    note: 'Left at its default it is `best_model` in the output directory of the run; the reference writes to `outputs/` whatever the run.',
+  }),
+  saveEvalCheckpoints: o.works(o.flag, true, 'Saves a checkpoint at each evaluation during training.'),
 };
 
 export const loggingOptions = {
   loggingSteps: o.works(o.stepsOrNever, 50, 'Steps between two lines of training_log.jsonl.'),
   silent: o.works(o.flag, false, 'No progress bars and no log lines on the terminal.'),
-  tensorboardDir: watching(o.path.optional(), undefined, 'Directory of TensorBoard files.'),
-  wandbProject: watching(o.text.optional(), undefined, 'Project on Weights & Biases.'),
-  wandbKwargs: watching(o.object, {}, 'Further settings of Weights & Biases.'),
-  sweepConfig: watching(o.object.optional(), undefined, 'Options set by a sweep of Weights & Biases.', {
+  tensorboardDir: o.works(o.path.optional(), undefined, 'Directory of TensorBoard files.', {
+    note: 'Unset, nothing is written; the reference then writes to `runs/`.',
+  }),
+  wandbProject: o.works(o.text.optional(), undefined, 'Project on Weights & Biases.'),
+  wandbKwargs: o.works(o.object, {}, 'Further settings of Weights & Biases.'),
+  sweepConfig: o.works(o.object.optional(), undefined, 'Options set by a sweep of Weights & Biases.', {
     python: { local: true },
   }),
 };

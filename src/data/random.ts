@@ -42,10 +42,10 @@ export class Random {
   }
 }
 
-/** The numbers 0 … count−1 in an order fixed by seed and epoch (Fisher and Yates). */
-export function shuffledIndices(count: number, seed: number, epoch: number): Uint32Array {
+/** The numbers 0 … count−1 in an order fixed by the seed and the path behind it (Fisher and Yates). */
+export function shuffledIndices(count: number, seed: number, ...stream: number[]): Uint32Array {
   const indices = Uint32Array.from({ length: count }, (_, i) => i);
-  const random = new Random(seed, epoch);
+  const random = new Random(seed, ...stream);
   for (let i = count - 1; i > 0; i--) {
     const j = random.below(i + 1);
     [indices[i], indices[j]] = [indices[j]!, indices[i]!];

@@ -18,9 +18,13 @@ interface Slab {
   readonly memory: SharedMemory;
   /** Bytes of one plane. */
   readonly size: number;
+  /** Where the next piece of workspace begins. */
+  end: number;
 }
 
 const ALIGNMENT = 64;
+/** Address space behind the planes of a memory, for what optimizers keep that has no array's size. */
+const WORKSPACE = 2 ** 28;
 const align = (bytes: number) => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 
 /**
@@ -37,7 +41,7 @@ export class Planes {
 
   constructor(arrays: Iterable<ArraySpec>, maxPlanes: number) {
     this.#maxPlanes = maxPlanes;
-    const capacity = Math.floor(2 ** 32 / maxPlanes / ALIGNMENT) * ALIGNMENT;
+    const capacity = Math.floor((2 ** 32 - WORKSPACE) / maxPlanes / ALIGNMENT) * ALIGNMENT;
     const groups: { specs: { name: string; offset: number; length: number }[]; size: number }[] = [];
     for (const { name, shape } of arrays) {
       const length = shape.reduce((a, b) => a * b, 1);
@@ -52,7 +56,7 @@ export class Planes {
       group.size += size;
     }
     for (const { specs, size } of groups) {
-      const slab = { memory: new SharedMemory(size, size * maxPlanes), size };
+      const slab = { memory: new SharedMemory(size, size * maxPlanes + WORKSPACE), size, end: size * maxPlanes };
       this.#slabs.push(slab);
       for (const { name, offset, length } of specs) this.#places.set(name, { slab, offset, length });
     }
@@ -92,6 +96,21 @@ export class Planes {
   locate(name: string, plane = 0): { memory: SharedMemory; pointer: number; length: number } {
     const { slab, offset, length } = this.#places.get(name) ?? fail('memory', `there is no array "${name}".`);
     return { memory: slab.memory, pointer: plane * slab.size + offset, length };
+  }
+
+  /** Zeros in the memory that holds an array, so that one kernel call sees both. */
+  workspace(name: string, length: number): { pointer: number; array: Float32Array } {
+    const { slab } = this.#places.get(name) ?? fail('memory', `there is no array "${name}".`);
+    const pointer = slab.end;
+    slab.end = pointer + align(4 * length);
+    slab.memory.reserve(slab.end);
+    const array = new Float32Array(slab.memory.memory.buffer, pointer, length);
+    return { pointer, array: array.fill(0) };
+  }
+
+  /** Gives all workspace back; arrays in it must not be used any more. */
+  clearWorkspace(): void {
+    for (const slab of this.#slabs) slab.end = slab.size * this.#maxPlanes;
   }
 
   forgetIn(pool: KernelPool): void {

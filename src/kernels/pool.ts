@@ -19,6 +19,20 @@ interface KernelArguments {
     inverseBias: number,
     epsilon: number,
   ];
+  squareSums: [g: number, rows: number, columns: number, epsilon: number, rowSums: number, columnSums: number];
+  factoredSquares: [g: number, rows: number, columns: number, rowFactors: number, columnFactors: number];
+  adafactor: [
+    p: number,
+    g: number,
+    m: number,
+    rows: number,
+    columns: number,
+    rowFactors: number,
+    columnFactors: number,
+    scale: number,
+    beta1: number,
+    decay: number,
+  ];
   sumOfSquares: [x: number, count: number];
   dropoutMask: [mask: number, count: number, key1: number, key2: number, counter: number, threshold: number];
 }

@@ -7,6 +7,8 @@ export interface Batch {
   /** How many labels count: all but padding tokens. */
   readonly labelCount: number;
   readonly tokenCount: number;
+  /** Of the rectangles [rows, longest] of both sides: what is not a token is padding to attention. */
+  readonly places: number;
   readonly rows: number;
   /** What the graph's symbols stand for in this batch. */
   readonly sizes: ReadonlyMap<string, number>;
@@ -33,14 +35,18 @@ export function createBatch(examples: readonly Example[], architecture: Seq2SeqA
     labelWeights: { data: labelWeights, shape: [labels.length, 1] },
   };
   const sourceTokens = sources.reduce((total, source) => total + source.length, 0);
+  const sourceLength = Math.max(...sources.map((source) => source.length));
+  const targetLength = Math.max(...decoderInputs.map((ids) => ids.length));
   const sizes = new Map([
     ['batch', examples.length],
     ['sourceTokens', sourceTokens],
     ['targetTokens', labels.length],
-    ['sourceLength', Math.max(...sources.map((source) => source.length))],
-    ['targetLength', Math.max(...decoderInputs.map((ids) => ids.length))],
+    ['sourceLength', sourceLength],
+    ['targetLength', targetLength],
   ]);
-  return { feeds, labelCount, tokenCount: sourceTokens + labels.length, rows: examples.length, sizes };
+  const tokenCount = sourceTokens + labels.length;
+  const places = examples.length * (sourceLength + targetLength);
+  return { feeds, labelCount, tokenCount, places, rows: examples.length, sizes };
 }
 
 function concatenate(arrays: readonly Int32Array[]): Int32Array {

@@ -29,6 +29,14 @@ export class Examples {
     return this.#sources.length;
   }
 
+  sourceLength(index: number): number {
+    return this.#sources.lengthOf(index);
+  }
+
+  targetLength(index: number): number {
+    return this.#targets.lengthOf(index);
+  }
+
   at(index: number): Example {
     return { source: this.#sources.tokens(index), target: this.#targets.tokens(index) };
   }

@@ -3,6 +3,26 @@ export { type Batch, createBatch } from './batch.js';
 export { evaluateLoss } from './evaluate.js';
 export { type EncodedExamples, type Example, Examples, encodeExamples } from './examples.js';
 export { GradientProgram } from './gradient-program.js';
-export { AdamW, type AdamWOptions, decays, gradientNorm } from './optimizer.js';
-export { linearScheduleWithWarmup, type Schedule, warmupStepsOf } from './schedule.js';
-export { type TrainingLogEntry, type TrainingOptions, type TrainingResult, type TrainingRun, train } from './train.js';
+export {
+  createOptimizer,
+  createSchedule,
+  gradientNorm,
+  type Optimizer,
+  type OptimizerSettings,
+  type ParameterGroup,
+  parameterGroups,
+  type ScheduleName,
+} from './optimizers/index.js';
+export { type ResumePoint, resumePoint, type SavedWithModel } from './run-directory.js';
+export { resultsText } from './saved-state.js';
+export { train } from './train.js';
+export { type RunIdentity, requireSameRun } from './trainer-state.js';
+export type { EvaluationLogEntry, TrainingLogEntry } from './training-log.js';
+export type {
+  Evaluation,
+  TrainingCallbacks,
+  TrainingOptions,
+  TrainingResult,
+  TrainingRun,
+  TrainingStep,
+} from './training-run.js';

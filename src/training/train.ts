@@ -1,193 +1,364 @@
-import { closeSync, openSync, writeFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
 import path from 'node:path';
-import { makeDirectory } from '../checkpoints/index.js';
-import { shuffledIndices } from '../data/index.js';
-import { fail } from '../errors.js';
+import { writeFileWhole } from '../checkpoints/index.js';
+import { Seq2SeqError } from '../errors.js';
 import { KernelPool } from '../kernels/index.js';
-import type { ModelWeights, Seq2SeqArchitecture } from '../models/index.js';
 import { Progress } from '../progress.js';
 import { createBatch } from './batch.js';
-import type { Examples } from './examples.js';
+import { type BatchPlan, planBatches } from './batches.js';
+import { judge } from './best-result.js';
 import { GradientProgram } from './gradient-program.js';
-import { AdamW, gradientNorm } from './optimizer.js';
-import { linearScheduleWithWarmup, warmupStepsOf } from './schedule.js';
-
-export interface TrainingOptions {
-  numTrainEpochs: number;
-  /** Ends training after this many optimizer steps, whatever the epochs say; −1 for no limit. */
-  maxSteps: number;
-  trainBatchSize: number;
-  gradientAccumulationSteps: number;
-  learningRate: number;
-  adamBetas: readonly [number, number];
-  adamEpsilon: number;
-  weightDecay: number;
-  /** Gradients are scaled down to this norm when theirs is larger; 0 for no limit. */
-  maxGradNorm: number;
-  warmupSteps: number;
-  warmupRatio: number;
-  seed: number;
-  threads: number;
-  loggingSteps: number;
-  saveSteps: number;
-  saveModelEveryEpoch: boolean;
-  noSave: boolean;
-  silent: boolean;
-  showRunningLoss: boolean;
-}
-
-/** One line of `training_log.jsonl`. */
-export interface TrainingLogEntry {
-  step: number;
-  /** Epochs done, with the fraction of the one under way. */
-  epoch: number;
-  /** Mean over the steps since the last entry. */
-  loss: number;
-  /** The learning rate of this step. */
-  lr: number;
-  /** Before clipping. */
-  grad_norm: number;
-  tokens_per_second: number;
-}
-
-export interface TrainingRun {
-  readonly architecture: Seq2SeqArchitecture;
-  readonly weights: ModelWeights;
-  readonly examples: Examples;
-  readonly outputDir: string;
-  readonly options: TrainingOptions;
-  /** Writes the model as it is now to a directory. */
-  readonly save: (directory: string) => Promise<void>;
-  readonly signal?: AbortSignal | undefined;
-}
-
-export interface TrainingResult {
-  globalStep: number;
-  /** Mean over all steps. */
-  trainingLoss: number;
-}
+import {
+  createOptimizer,
+  createSchedule,
+  gradientNorm,
+  type Optimizer,
+  parameterGroups,
+  type Schedule,
+  warmupStepsOf,
+} from './optimizers/index.js';
+import { progressScoresCsv } from './progress-scores.js';
+import { RunDirectory } from './run-directory.js';
+import { readOptimizer, savedState } from './saved-state.js';
+import { initialState, noSums, type TrainerState } from './trainer-state.js';
+import { TrainingLog } from './training-log.js';
+import type { TrainingOptions, TrainingResult, TrainingRun } from './training-run.js';
 
 /**
- * The training loop. Each epoch visits the examples in an order of its own, fixed by the seed; `gradientAccumulationSteps`
- * batches make one optimizer step (the last step of an epoch takes what is left). Everything random is a function of seed,
- * epoch and batch number, so equal runs end with equal weights, to the bit.
+ * Trains to the end of the run. Each epoch visits the examples in an order of its own, fixed by the seed;
+ * `gradientAccumulationSteps` batches make one optimizer step (the last step of an epoch takes what is left). Everything random
+ * is a function of seed, epoch and batch number, and all else is in the saved state, so equal runs end with equal weights, to
+ * the bit, however often they were stopped and resumed.
  */
 export async function train(run: TrainingRun): Promise<TrainingResult> {
-  const { architecture, weights, examples, outputDir, options, signal } = run;
-  const batchesPerEpoch = Math.ceil(examples.length / options.trainBatchSize);
-  const stepsPerEpoch = Math.ceil(batchesPerEpoch / options.gradientAccumulationSteps);
-  const limited = options.maxSteps > 0;
-  const totalSteps = limited ? options.maxSteps : stepsPerEpoch * options.numTrainEpochs;
-  const epochs = limited ? Math.ceil(totalSteps / stepsPerEpoch) : options.numTrainEpochs;
-  const schedule = linearScheduleWithWarmup(
-    warmupStepsOf(totalSteps, options.warmupSteps, options.warmupRatio),
-    totalSteps,
-  );
-
-  await makeDirectory(outputDir, 'outputDir');
-  const log = new TrainingLog(path.join(outputDir, 'training_log.jsonl'));
-  const pool = new KernelPool(options.threads);
-  const program = new GradientProgram(architecture, weights, { seed: options.seed, threads: options.threads, pool });
-  const optimizer = new AdamW(
-    weights,
-    program.trainable,
-    { betas: options.adamBetas, epsilon: options.adamEpsilon, weightDecay: options.weightDecay },
-    pool,
-  );
-  const progress = new Progress('Training', totalSteps, options.silent);
-  const checkpoint = async (name: string) => {
-    if (!options.noSave) await run.save(path.join(outputDir, name));
-  };
-
-  let step = 0;
-  let batchNumber = 0;
-  let lossSum = 0;
-  let sinceLog = { loss: 0, steps: 0, tokens: 0, start: performance.now() };
+  const directory = await RunDirectory.open(run.outputDir);
   try {
-    for (let epoch = 0; epoch < epochs && step < totalSteps; epoch++) {
-      const order = shuffledIndices(examples.length, options.seed, epoch);
-      for (let first = 0; first < batchesPerEpoch && step < totalSteps; first += options.gradientAccumulationSteps) {
-        signal?.throwIfAborted();
-        const count = Math.min(options.gradientAccumulationSteps, batchesPerEpoch - first);
-        let loss = 0;
-        for (let i = 0; i < count; i++) {
-          const from = (first + i) * options.trainBatchSize;
-          const rows = Array.from(order.subarray(from, from + options.trainBatchSize), (index) => examples.at(index));
-          const batch = createBatch(rows, architecture, 1 / count);
-          loss += await program.run(batch, batchNumber++, i > 0);
-          sinceLog.tokens += batch.tokenCount;
-        }
-        const norm = await gradientNorm(weights, program.trainable, pool);
-        const learningRate = options.learningRate * schedule(step);
-        step++;
-        if (!Number.isFinite(loss) || !Number.isFinite(norm)) {
-          fail(
-            'training',
-            `at step ${step} the loss is ${loss} and the gradient norm ${norm}, at learning rate ${learningRate}. ` +
-              'Lower learningRate, or look for broken rows near this step.',
-          );
-        }
-        const clip = options.maxGradNorm > 0 ? Math.min(1, options.maxGradNorm / (norm + 1e-6)) : 1;
-        await optimizer.step(learningRate, clip);
-
-        lossSum += loss;
-        sinceLog.loss += loss;
-        sinceLog.steps++;
-        if (options.loggingSteps > 0 && step % options.loggingSteps === 0) {
-          const seconds = (performance.now() - sinceLog.start) / 1000;
-          log.write({
-            step,
-            epoch: epoch + (first + count) / batchesPerEpoch,
-            loss: sinceLog.loss / sinceLog.steps,
-            lr: learningRate,
-            grad_norm: norm,
-            tokens_per_second: Math.round(sinceLog.tokens / seconds),
-          });
-          sinceLog = { loss: 0, steps: 0, tokens: 0, start: performance.now() };
-        }
-        const running = options.showRunningLoss ? `loss ${loss.toFixed(4)}` : '';
-        progress.update(step, [`epoch ${epoch + 1}/${epochs}`, running].filter(Boolean).join('  '));
-        if (options.saveSteps > 0 && step % options.saveSteps === 0) await checkpoint(`checkpoint-${step}`);
-      }
-      if (options.saveModelEveryEpoch) await checkpoint(`checkpoint-${step}-epoch-${epoch + 1}`);
-    }
-    progress.finish();
+    return await new Training(run, directory).toTheEnd();
   } finally {
-    log.close();
-    program.dispose();
-    weights.forgetIn(pool);
-    await pool.dispose();
+    directory.close();
   }
-  return { globalStep: step, trainingLoss: lossSum / Math.max(1, step) };
 }
 
-/** `training_log.jsonl`: a line for each logged step, in the file as soon as it is written. */
-class TrainingLog {
-  readonly #path: string;
-  readonly #file: number;
+/** For the speed: tokens since a time. */
+const freshSpan = () => ({ tokens: 0, start: performance.now() });
 
-  constructor(place: string) {
-    this.#path = place;
-    this.#file = this.#guarded(() => openSync(place, 'w'));
-  }
+class Training {
+  readonly #run: TrainingRun;
+  readonly #options: TrainingOptions;
+  readonly #directory: RunDirectory;
+  readonly #state: TrainerState;
+  readonly #pool: KernelPool;
+  readonly #program: GradientProgram;
+  readonly #optimizer: Optimizer;
+  readonly #schedule: Schedule;
+  readonly #log: TrainingLog;
+  readonly #progress: Progress;
+  readonly #epochs: number;
+  #plan: { epoch: number; batches: BatchPlan } | undefined;
+  #span = freshSpan();
+  #speed = '';
+  /** The place in the run that the last checkpoint holds. */
+  #saved = '';
 
-  write(entry: TrainingLogEntry): void {
-    this.#guarded(() => writeFileSync(this.#file, `${JSON.stringify(entry)}\n`));
-  }
-
-  close(): void {
-    closeSync(this.#file);
-  }
-
-  #guarded<T>(action: () => T): T {
-    try {
-      return action();
-    } catch (error) {
-      return fail(
-        'training',
-        `${this.#path} cannot be written: ${(error as Error).message}. Make room or give access there.`,
-        error,
-      );
+  constructor(run: TrainingRun, directory: RunDirectory) {
+    const { architecture, weights, options, seed, resume } = run;
+    this.#run = run;
+    this.#options = options;
+    this.#directory = directory;
+    const { totalSteps, epochs } = stepsOf(run);
+    this.#epochs = epochs;
+    this.#state = resume?.state ?? initialState({ runId: randomUUID(), seed, totalSteps, identity: run.identity });
+    const warmupSteps = warmupStepsOf(totalSteps, options.warmupSteps, options.warmupRatio);
+    this.#schedule = createSchedule(options.scheduler, options, warmupSteps, totalSteps);
+    this.#pool = new KernelPool(options.threads);
+    const asked = parameterGroups(weights, options);
+    const named = new Set(asked.flatMap(({ parameters }) => parameters.map(({ name }) => name)));
+    this.#program = new GradientProgram(architecture, weights, {
+      seed,
+      threads: options.threads,
+      pool: this.#pool,
+      labelSmoothing: options.labelSmoothing,
+      isTrained: (name) => named.has(name),
+    });
+    // Weights that take no part in the loss, such as a pooler's, have no gradient and are left as they are.
+    const trained = new Set(this.#program.trainable);
+    const groups = asked.map((group) => ({
+      ...group,
+      parameters: group.parameters.filter(({ name }) => trained.has(name)),
+    }));
+    this.#optimizer = createOptimizer(options.optimizer, weights, groups, this.#pool);
+    if (resume?.directory !== undefined && !resume.state.finished) {
+      this.#optimizer.restore(readOptimizer(resume.directory, resume.state.optimizer_steps));
     }
+    this.#log = new TrainingLog(path.join(run.outputDir, 'training_log.jsonl'), this.#state.global_step);
+    this.#progress = new Progress('Training', totalSteps, options.silent);
   }
+
+  async toTheEnd(): Promise<TrainingResult> {
+    const state = this.#state;
+    try {
+      if (!this.#options.noSave && state.global_step === 0) await this.#directory.note(state);
+      if (state.step_pending) await this.#afterStep();
+      while (!state.finished) await this.#epoch();
+      this.#progress.finish();
+      if (!this.#options.noSave) await this.#saveEnd();
+    } catch (error) {
+      if (this.#run.signal?.aborted) await this.#saveInterrupted();
+      throw error;
+    } finally {
+      this.#log.close();
+      this.#program.dispose();
+      this.#run.weights.forgetIn(this.#pool);
+      await this.#pool.dispose();
+    }
+    return {
+      globalStep: state.global_step,
+      trainingLoss: state.total.loss / Math.max(1, state.total.steps),
+      badSteps: state.bad_steps,
+      endedBy: state.finished ?? 'steps',
+      progressScores: state.progress_scores,
+    };
+  }
+
+  async #epoch(): Promise<void> {
+    const state = this.#state;
+    const { count } = this.#batches();
+    while (state.batch_in_epoch < count && state.global_step < state.max_steps) {
+      this.#run.signal?.throwIfAborted();
+      await this.#step();
+      await this.#afterStep();
+      if (state.finished) return;
+    }
+    await this.#afterEpoch();
+  }
+
+  /** One optimizer step. The state changes at its end only, so a step cut short is made anew when the run is resumed. */
+  async #step(): Promise<void> {
+    const { architecture, examples, weights, signal } = this.#run;
+    const [options, state, batches] = [this.#options, this.#state, this.#batches()];
+    const count = Math.min(options.gradientAccumulationSteps, batches.count - state.batch_in_epoch);
+    const done = noSums();
+    for (let i = 0; i < count; i++) {
+      signal?.throwIfAborted();
+      const rows = Array.from(batches.at(state.batch_in_epoch + i), (index) => examples.at(index));
+      const batch = createBatch(rows, architecture, 1 / count);
+      done.loss += await this.#program.run(batch, state.batch_number + i, i > 0);
+      done.tokens += batch.tokenCount;
+      done.places += batch.places;
+    }
+    const { loss } = done;
+    const norm = await gradientNorm(weights, this.#program.trainable, this.#pool);
+    const factor = this.#schedule(state.global_step);
+    const learningRate = this.#optimizer.learningRate(factor);
+    const first = state.batch_in_epoch;
+    state.global_step++;
+    state.batch_in_epoch += count;
+    state.batch_number += count;
+    if (!Number.isFinite(loss) || !Number.isFinite(norm)) return this.#skip(loss, norm, learningRate, first, count);
+
+    const clips = this.#optimizer.clipsByNorm && options.maxGradNorm > 0;
+    await this.#optimizer.step(factor, clips ? Math.min(1, options.maxGradNorm / (norm + 1e-6)) : 1);
+    state.optimizer_steps++;
+    for (const sums of [state.total, state.since_log, state.since_evaluation]) {
+      for (const name of ['loss', 'tokens', 'places'] as const) sums[name] += done[name];
+      sums.steps++;
+    }
+    this.#span.tokens += done.tokens;
+    if (isDue(options.loggingSteps, state.global_step)) this.#logStep(learningRate, norm);
+    this.#show(loss, learningRate);
+    await this.#run.callbacks?.onStep?.({
+      step: state.global_step,
+      totalSteps: state.max_steps,
+      epoch: this.#epochsDone(),
+      loss,
+      learningRate,
+      gradientNorm: norm,
+    });
+  }
+
+  /** Leaves the weights as they are after a step whose loss or gradient is not finite; too many end the run, saved. */
+  async #skip(loss: number, norm: number, learningRate: number, first: number, count: number): Promise<void> {
+    const [state, options] = [this.#state, this.#options];
+    state.bad_steps++;
+    const what = `at step ${state.global_step} the loss is ${loss} and the gradient norm ${norm}, at learning rate ${learningRate}`;
+    this.#progress.log(`training: ${what}. The step is skipped, ${state.bad_steps} of at most ${options.maxBadSteps}.`);
+    if (state.bad_steps <= options.maxBadSteps) return;
+    const rows = Array.from({ length: count }, (_, i) => [...this.#batches().at(first + i)])
+      .flat()
+      .map((index) => index + 1);
+    const shown = rows.length > 64 ? `${rows.slice(0, 64).join(', ')}, …` : rows.join(', ');
+    const isWhole = [...this.#run.weights.specs.keys()].every((name) => this.#run.weights.isFinite(name));
+    const saved = isWhole && !options.noSave ? await this.#saveHere() : undefined;
+    const where = saved
+      ? `The model is saved in ${saved}.`
+      : isWhole
+        ? ''
+        : 'The weights themselves are no longer finite.';
+    throw new Seq2SeqError(
+      'training',
+      `${what}; ${state.bad_steps} such steps are more than the ${options.maxBadSteps} allowed (maxBadSteps). Its rows are ${shown}. ${where} ` +
+        'Lower learningRate, or look for broken texts among these rows.',
+    );
+  }
+
+  #logStep(learningRate: number, norm: number): void {
+    const state = this.#state;
+    const { loss, steps, tokens, places } = state.since_log;
+    const entry = {
+      step: state.global_step,
+      epoch: this.#epochsDone(),
+      loss: loss / steps,
+      lr: learningRate,
+      grad_norm: norm,
+      tokens_per_second: Math.round(this.#span.tokens / ((performance.now() - this.#span.start) / 1000)),
+      padding: Number((1 - tokens / places).toFixed(4)),
+    };
+    this.#log.write(entry);
+    const { step, epoch: _, ...values } = entry;
+    for (const logger of this.#run.loggers ?? []) logger.scalars(step, values);
+    state.since_log = noSums();
+    this.#span = freshSpan();
+  }
+
+  #show(loss: number, learningRate: number): void {
+    const { state, span } = { state: this.#state, span: this.#span };
+    const seconds = (performance.now() - span.start) / 1000;
+    if (seconds > 0.5) this.#speed = `${Math.round(span.tokens / seconds).toLocaleString('en')} tok/s`;
+    const running = this.#options.showRunningLoss
+      ? `loss ${loss.toFixed(4)}  lr ${Number(learningRate.toPrecision(2))}`
+      : '';
+    const epoch = `epoch ${Math.min(state.epoch + 1, this.#epochs)}/${this.#epochs}`;
+    this.#progress.update(state.global_step, [epoch, running, this.#speed].filter(Boolean).join('  '));
+    this.#directory.touch();
+  }
+
+  /** What is due after a step: an evaluation, a checkpoint. */
+  async #afterStep(): Promise<void> {
+    const [state, options] = [this.#state, this.#options];
+    const evaluates = this.#run.evaluate !== undefined && isDue(options.evaluateDuringTrainingSteps, state.global_step);
+    if (evaluates) {
+      state.step_pending = true;
+      await this.#evaluate('step');
+      state.step_pending = false;
+    }
+    const saves = isDue(options.saveSteps, state.global_step) || (evaluates && options.saveEvalCheckpoints);
+    if (saves) await this.#checkpoint(`checkpoint-${state.global_step}`);
+  }
+
+  async #afterEpoch(): Promise<void> {
+    const [state, options] = [this.#state, this.#options];
+    const isEvaluated = state.progress_scores.at(-1)?.global_step === state.global_step;
+    const evaluates = this.#run.evaluate !== undefined && options.evaluateEachEpoch;
+    if (evaluates && !isEvaluated) await this.#evaluate('epoch');
+    state.epoch++;
+    state.batch_in_epoch = 0;
+    if (state.global_step >= state.max_steps) state.finished ??= 'steps';
+    const saves = options.saveModelEveryEpoch || (evaluates && options.saveEvalCheckpoints);
+    if (saves) await this.#checkpoint(`checkpoint-${state.global_step}-epoch-${state.epoch}`);
+  }
+
+  async #evaluate(kind: 'step' | 'epoch'): Promise<void> {
+    const { evaluate, signal, outputDir, loggers = [], callbacks } = this.#run;
+    const [state, options] = [this.#state, this.#options];
+    const { results, failures, samples } = await evaluate!(signal);
+    for (const failure of failures) this.#progress.log(failure);
+    const step = state.global_step;
+    const { loss, steps } = state.since_evaluation;
+    state.progress_scores.push({ global_step: step, train_loss: loss / Math.max(1, steps), ...results });
+    state.since_evaluation = noSums();
+    const scores = path.join(outputDir, 'training_progress_scores.csv');
+    await writeFileWhole(scores, progressScoresCsv(state.progress_scores), 'outputDir');
+    this.#log.write({ step, epoch: this.#epochsDone(), ...(results as { eval_loss: number }) });
+    for (const logger of loggers) {
+      logger.scalars(step, results);
+      if (samples !== undefined) logger.text(step, 'samples', samples);
+    }
+    if (options.evaluateDuringTrainingVerbose) {
+      const shown = Object.entries(results).map(([name, value]) => `${name} ${Number(value.toPrecision(5))}`);
+      this.#progress.log(`step ${step}: ${shown.join('  ')}`);
+    }
+    const value = results[options.earlyStoppingMetric];
+    if (value !== undefined) {
+      const { isBest, stop, state: best } = judge(state, value, step, kind, options);
+      Object.assign(state, best);
+      if (stop) state.finished = 'early stopping';
+      if (isBest && options.saveBestModel && !options.noSave) {
+        await this.#run.save(options.bestModelDir, savedState(undefined, undefined, results));
+        await callbacks?.onSave?.(options.bestModelDir, step);
+      }
+    }
+    await callbacks?.onEvaluate?.(results, step);
+  }
+
+  async #checkpoint(name: string): Promise<string | undefined> {
+    const [state, options] = [this.#state, this.#options];
+    if (options.noSave) return undefined;
+    const { progress_scores: scores } = state;
+    const results = scores.at(-1)?.global_step === state.global_step ? scores.at(-1) : undefined;
+    const extra = savedState(state, options.saveOptimizerAndScheduler ? this.#optimizer : undefined, results);
+    const save = (place: string) => this.#run.save(place, extra);
+    const directory = await this.#directory.checkpoint(name, save, options.saveTotalLimit);
+    this.#saved = this.#place();
+    await this.#run.callbacks?.onSave?.(directory, state.global_step);
+    return directory;
+  }
+
+  /** A checkpoint of where the run is, unless the last one is just that. */
+  async #saveHere(): Promise<string | undefined> {
+    const name = `checkpoint-${this.#state.global_step}`;
+    return this.#saved === this.#place() ? path.join(this.#run.outputDir, name) : await this.#checkpoint(name);
+  }
+
+  async #saveInterrupted(): Promise<void> {
+    if (this.#options.noSave || this.#state.global_step === 0) return;
+    const directory = await this.#saveHere();
+    this.#progress.log(
+      `training: stopped at step ${this.#state.global_step}, saved in ${directory}. Resume from there.`,
+    );
+  }
+
+  async #saveEnd(): Promise<void> {
+    const { outputDir, callbacks } = this.#run;
+    await this.#run.save(outputDir, savedState(undefined));
+    // Last, since it says that the model beside it is the trained one.
+    await this.#directory.note(this.#state);
+    await callbacks?.onSave?.(outputDir, this.#state.global_step);
+  }
+
+  #batches(): BatchPlan {
+    const { epoch } = this.#state;
+    if (this.#plan?.epoch !== epoch) this.#plan = { epoch, batches: planOf(this.#run, epoch) };
+    return this.#plan.batches;
+  }
+
+  #epochsDone(): number {
+    const { epoch, batch_in_epoch: batches } = this.#state;
+    return epoch + (batches === 0 ? 0 : batches / this.#batches().count);
+  }
+
+  #place(): string {
+    const { global_step, epoch, batch_in_epoch, step_pending } = this.#state;
+    return [global_step, epoch, batch_in_epoch, step_pending].join();
+  }
+}
+
+/** Steps between two events; 0 and −1 stand for never. */
+const isDue = (every: number, step: number) => every > 0 && step % every === 0;
+
+function planOf({ examples, options, seed }: TrainingRun, epoch: number): BatchPlan {
+  const { batchTokens, trainBatchSize: batchSize } = options;
+  return planBatches(examples, batchTokens === undefined ? { batchSize } : { batchTokens }, { seed, epoch });
+}
+
+/** Optimizer steps of a run, and in how many epochs. With a budget of tokens epochs have batches of different number. */
+function stepsOf(run: TrainingRun): { totalSteps: number; epochs: number } {
+  const { maxSteps, numTrainEpochs, gradientAccumulationSteps } = run.options;
+  const stepsOfEpoch = (epoch: number) => Math.ceil(planOf(run, epoch).count / gradientAccumulationSteps);
+  const varies = run.options.batchTokens !== undefined;
+  const first = stepsOfEpoch(0);
+  const epochs = maxSteps > 0 ? Math.ceil(maxSteps / first) : numTrainEpochs;
+  if (maxSteps > 0) return { totalSteps: maxSteps, epochs };
+  let totalSteps = first;
+  for (let epoch = 1; epoch < epochs; epoch++) totalSteps += varies ? stepsOfEpoch(epoch) : first;
+  return { totalSteps, epochs };
 }

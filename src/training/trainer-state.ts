@@ -21,11 +21,16 @@ export interface ProgressScore extends Readonly<Record<string, number>> {
   readonly train_loss: number;
 }
 
-/** Sums over the steps since something was written. */
+/** Sums over steps: all of them, or those since something was written. */
 export interface RunningSums {
   steps: number;
   loss: number;
+  tokens: number;
+  /** Of the rectangles [rows, longest] that the tokens fill a part of. */
+  places: number;
 }
+
+export const noSums = (): RunningSums => ({ steps: 0, loss: 0, tokens: 0, places: 0 });
 
 /**
  * `trainer_state.json`: with the weights and the optimizer's state beside it, all that decides how a run goes on. The
@@ -79,9 +84,9 @@ export function initialState(run: {
     seed: run.seed,
     bad_steps: 0,
     ...noBest,
-    total: { steps: 0, loss: 0 },
-    since_log: { steps: 0, loss: 0 },
-    since_evaluation: { steps: 0, loss: 0 },
+    total: noSums(),
+    since_log: noSums(),
+    since_evaluation: noSums(),
     progress_scores: [],
     optimizer_steps: 0,
     identity: run.identity,

@@ -32,7 +32,7 @@ describe('help', () => {
     const train = seq2seq(['train', '--help']).stdout;
     for (const flag of ['--train-data <file>', '--learning-rate <x>', '--no-save ', '--config <file>'])
       expect(train).toContain(flag);
-    for (const flag of ['--wandb-project', '--num-beams']) expect(train).not.toContain(flag);
+    for (const flag of ['--faiss-d', '--num-beams']) expect(train).not.toContain(flag);
     const predict = seq2seq(['predict', '--help']).stdout;
     for (const flag of ['--num-beams <n>', '--no-repeat-ngram-size <n>', '--no-skip-special-tokens'])
       expect(predict).toContain(flag);
@@ -86,12 +86,8 @@ describe('bad usage', () => {
     [['--early-stopping', 'perhaps'], '--early-stopping is "perhaps"; it must be true, false or "never".'],
     [['--threads', '2', '--thread-count', '2'], '"threads" and "threadCount" are one option, given twice. Keep one.'],
     [
-      ['--use-early-stopping'],
-      '--use-early-stopping is true, but early stopping comes with a later release. Leave it at false.',
-    ],
-    [
-      ['--no-save-best-model'],
-      '--save-best-model is false, but evaluation during training comes with a later release. Leave it at true.',
+      ['--dynamic-quantize'],
+      '--dynamic-quantize is true, but quantized models come with a later release. Leave it at false.',
     ],
   ])('of values: %j', (flags, message) => {
     expectUsage(['predict', ...bart, ...flags], `predict: ${message}`);

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'vitest';
+import { defaultArgs } from '../../src/args/index.js';
 import { TokenTable } from '../../src/data/index.js';
 import {
   Examples,
@@ -64,29 +65,31 @@ export async function runTenSteps(
   const evaluate = () => evaluateLoss(architecture, weights, examples(ids.eval), { batchSize: 2, threads: 2 });
   const outputDir = mkdtempSync(path.join(tmpdir(), 'parity-'));
   const options: TrainingOptions = {
+    ...defaultArgs,
     numTrainEpochs: 10,
-    maxSteps: -1,
     trainBatchSize: 64,
-    gradientAccumulationSteps: 1,
     learningRate: hyperparameters.learning_rate,
-    adamBetas: [0.9, 0.999],
-    adamEpsilon: 1e-8,
     weightDecay: hyperparameters.weight_decay,
-    maxGradNorm: 1,
-    warmupSteps: 0,
     warmupRatio: hyperparameters.warmup_ratio,
-    seed: 1,
     threads: 2,
     loggingSteps: 1,
-    saveSteps: 0,
-    saveModelEveryEpoch: false,
     noSave: true,
     silent: true,
     showRunningLoss: false,
+    saveTotalLimit: 0,
   };
   try {
     expect(Math.abs((await evaluate()) / training.eval_loss - 1)).toBeLessThan(1e-5);
-    await train({ architecture, weights, examples: examples(ids.train), outputDir, options, save: async () => {} });
+    await train({
+      architecture,
+      weights,
+      examples: examples(ids.train),
+      outputDir,
+      options,
+      seed: 1,
+      identity: { data: {}, options: {} },
+      save: async () => {},
+    });
     holdLog(outputDir, training);
     expect(Math.abs((await evaluate()) / training.eval_loss_after - 1)).toBeLessThan(1e-4);
     holdTrained(reference, (name) => weights.array(name));

@@ -2,9 +2,32 @@
 // memory of one slab; counts are elements. Arrays start on 16 bytes and are padded to a multiple of 16 bytes, so the last
 // vector may run into padding but never into a neighbour.
 
+// The steps of optimizers, one formula each; a kernel composes them in one pass over memory.
+
+/** A running mean: β·mean + (1−β)·x. */
+// @ts-ignore: decorator
+@inline
+function blend(mean: v128, x: v128, beta: v128, rest: v128): v128 {
+  return f32x4.add(f32x4.mul(mean, beta), f32x4.mul(x, rest));
+}
+
+/** Adam's direction (Kingma & Ba 2015): m / (√v·bias + ε). */
+// @ts-ignore: decorator
+@inline
+function adamDirection(m: v128, v: v128, step: v128, bias: v128, epsilon: v128): v128 {
+  return f32x4.div(f32x4.mul(m, step), f32x4.add(f32x4.mul(f32x4.sqrt(v), bias), epsilon));
+}
+
+/** Decoupled decay (Loshchilov & Hutter 2019), and the update taken off: p·keep − u. */
+// @ts-ignore: decorator
+@inline
+function decayed(p: v128, keep: v128, update: v128): v128 {
+  return f32x4.sub(f32x4.mul(p, keep), update);
+}
+
 /**
- * AdamW with decoupled decay (Loshchilov & Hutter 2019), in PyTorch's order of operations:
- * p ← p·decay; m ← β₁m + (1−β₁)g; v ← β₂v + (1−β₂)g²; p ← p − stepSize·m / (√v·inverseBias + ε).
+ * AdamW in PyTorch's order of operations:
+ * m ← β₁m + (1−β₁)g; v ← β₂v + (1−β₂)g²; p ← p·decay − stepSize·m / (√v·inverseBias + ε).
  */
 export function adamw(
   p: usize, g: usize, m: usize, v: usize, count: usize,
@@ -22,13 +45,100 @@ export function adamw(
   const end = count * 4;
   for (let i: usize = 0; i < end; i += 16) {
     const gi = f32x4.mul(v128.load(g + i), scale);
-    const mi = f32x4.add(f32x4.mul(v128.load(m + i), b1), f32x4.mul(gi, c1));
-    const vi = f32x4.add(f32x4.mul(v128.load(v + i), b2), f32x4.mul(f32x4.mul(gi, gi), c2));
+    const mi = blend(v128.load(m + i), gi, b1, c1);
+    const vi = blend(v128.load(v + i), f32x4.mul(gi, gi), b2, c2);
     v128.store(m + i, mi);
     v128.store(v + i, vi);
-    const denominator = f32x4.add(f32x4.mul(f32x4.sqrt(vi), bias), eps);
-    const update = f32x4.div(f32x4.mul(mi, step), denominator);
-    v128.store(p + i, f32x4.sub(f32x4.mul(v128.load(p + i), keep), update));
+    v128.store(p + i, decayed(v128.load(p + i), keep, adamDirection(mi, vi, step, bias, eps)));
+  }
+}
+
+/**
+ * Sums of g² + ε over rows [rows, columns]: `rowSums` gets those of each row, `columnSums` those of each column of these rows
+ * (overwritten). What Adafactor keeps of the second moment.
+ */
+export function squareSums(g: usize, rows: usize, columns: usize, epsilon: f32, rowSums: usize, columnSums: usize): void {
+  memory.fill(columnSums, 0, columns * 4);
+  const eps = f32x4.splat(epsilon);
+  const vectors = columns & ~3;
+  for (let row: usize = 0; row < rows; row++) {
+    const start = g + row * columns * 4;
+    let a = f32x4.splat(0);
+    for (let i: usize = 0; i < vectors; i += 4) {
+      const x = v128.load(start + i * 4);
+      const square = f32x4.add(f32x4.mul(x, x), eps);
+      a = f32x4.add(a, square);
+      v128.store(columnSums + i * 4, f32x4.add(v128.load(columnSums + i * 4), square));
+    }
+    let total = (f32x4.extract_lane(a, 0) + f32x4.extract_lane(a, 1)) + (f32x4.extract_lane(a, 2) + f32x4.extract_lane(a, 3));
+    for (let i = vectors; i < columns; i++) {
+      const x = load<f32>(start + i * 4);
+      const square = x * x + epsilon;
+      total += square;
+      store<f32>(columnSums + i * 4, load<f32>(columnSums + i * 4) + square);
+    }
+    store<f32>(rowSums + row * 4, total);
+  }
+}
+
+/** Σ (g·r·c)² over rows [rows, columns], r for each row and c for each column: the square of Adafactor's update. */
+export function factoredSquares(g: usize, rows: usize, columns: usize, rowFactors: usize, columnFactors: usize): f64 {
+  let total: f64 = 0;
+  const vectors = columns & ~3;
+  for (let row: usize = 0; row < rows; row++) {
+    const start = g + row * columns * 4;
+    const factor = load<f32>(rowFactors + row * 4);
+    const r = f32x4.splat(factor);
+    let a = f32x4.splat(0);
+    for (let i: usize = 0; i < vectors; i += 4) {
+      const u = f32x4.mul(f32x4.mul(r, v128.load(columnFactors + i * 4)), v128.load(start + i * 4));
+      a = f32x4.add(a, f32x4.mul(u, u));
+    }
+    let sum = (f32x4.extract_lane(a, 0) + f32x4.extract_lane(a, 1)) + (f32x4.extract_lane(a, 2) + f32x4.extract_lane(a, 3));
+    for (let i = vectors; i < columns; i++) {
+      const u = factor * load<f32>(columnFactors + i * 4) * load<f32>(start + i * 4);
+      sum += u * u;
+    }
+    total += <f64>sum;
+  }
+  return total;
+}
+
+/**
+ * Adafactor (Shazeer & Stern 2018) over rows [rows, columns]: u ← g·r·c·scale; with β₁, m ← β₁m + (1−β₁)u and u ← m;
+ * p ← p·decay − u. Without β₁ m is 0.
+ */
+export function adafactor(
+  p: usize, g: usize, m: usize, rows: usize, columns: usize, rowFactors: usize, columnFactors: usize,
+  scale: f32, beta1: f32, decay: f32,
+): void {
+  const b = f32x4.splat(beta1);
+  const c = f32x4.splat(1 - beta1);
+  const keep = f32x4.splat(decay);
+  const size = f32x4.splat(scale);
+  const vectors = columns & ~3;
+  for (let row: usize = 0; row < rows; row++) {
+    const start = row * columns * 4;
+    const factor = load<f32>(rowFactors + row * 4);
+    const r = f32x4.splat(factor);
+    for (let i: usize = 0; i < vectors; i += 4) {
+      const at = start + i * 4;
+      let u = f32x4.mul(f32x4.mul(f32x4.mul(r, v128.load(columnFactors + i * 4)), v128.load(g + at)), size);
+      if (m != 0) {
+        u = blend(v128.load(m + at), u, b, c);
+        v128.store(m + at, u);
+      }
+      v128.store(p + at, decayed(v128.load(p + at), keep, u));
+    }
+    for (let i = vectors; i < columns; i++) {
+      const at = start + i * 4;
+      let u = factor * load<f32>(columnFactors + i * 4) * load<f32>(g + at) * scale;
+      if (m != 0) {
+        u = load<f32>(m + at) * beta1 + u * (1 - beta1);
+        store<f32>(m + at, u);
+      }
+      store<f32>(p + at, load<f32>(p + at) * decay - u);
+    }
   }
 }
 

@@ -1,0 +1,86 @@
+import type { Seq2SeqArgs } from './args/index.js';
+import { GenerationPrograms } from './generation/index.js';
+import type { MetricFunction } from './metrics/index.js';
+import type { ModelParts } from './model-parts.js';
+import { answer } from './model-prediction.js';
+import type { ModelRows } from './model-rows.js';
+import { Progress } from './progress.js';
+import { type Evaluation, evaluateLoss } from './training/index.js';
+
+export type EvalResult = {
+  /** Mean loss over all label tokens. */
+  eval_loss: number;
+  /** Metrics, by their names. */
+  [metric: string]: number;
+};
+
+export interface EvaluationRun {
+  readonly metrics: ReadonlyMap<string, MetricFunction>;
+  readonly threads: number;
+  readonly silent: boolean;
+  /** Those of an earlier prediction, if their weights are still the model's. */
+  readonly programs?: GenerationPrograms | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** How many generated texts are shown to those who watch. */
+const SAMPLES = 8;
+
+/**
+ * The mean loss on rows and, with metrics, what these say of the texts the model generates. A metric that fails is
+ * reported with its row and leaves the others alone.
+ */
+export async function evaluateModel(
+  parts: ModelParts,
+  args: Seq2SeqArgs,
+  { examples, texts }: ModelRows,
+  { metrics, threads, silent, programs, signal }: EvaluationRun,
+): Promise<Evaluation> {
+  const progress = new Progress('Evaluating', examples.length, silent);
+  const loss = await evaluateLoss(parts.architecture, parts.weights, examples, {
+    batchSize: args.evalBatchSize,
+    threads,
+    onBatch: (done) => progress.update(done),
+    signal,
+  });
+  progress.finish();
+  const results: Record<string, number> = { eval_loss: loss };
+  const failures: string[] = [];
+  if (metrics.size === 0) return { results, failures };
+
+  const { inputs, truths } = await texts();
+  const predictions = await firstAnswers(parts, args, inputs, { threads, silent, programs, signal });
+  for (const metric of metrics) {
+    try {
+      results[metric[0]] = await metric[1](truths, predictions);
+    } catch (error) {
+      failures.push(error instanceof Error ? error.message : String(error));
+    }
+  }
+  const shown = inputs
+    .slice(0, SAMPLES)
+    .map((text, i) => ({ source: text, truth: truths[i]!, prediction: predictions[i]! }));
+  return { results, failures, samples: JSON.stringify(shown) };
+}
+
+/** The best answer to each text. */
+async function firstAnswers(
+  parts: ModelParts,
+  args: Seq2SeqArgs,
+  texts: readonly string[],
+  { threads, silent, programs, signal }: Omit<EvaluationRun, 'metrics'>,
+): Promise<string[]> {
+  // Programs hold the weights as they are when built, so after training steps others are needed.
+  const searching = programs ?? new GenerationPrograms(parts.architecture, parts.weights, threads);
+  const progress = new Progress('Generating', texts.length, silent);
+  try {
+    const { texts: answers } = await answer(parts, { ...args, numReturnSequences: 1 }, searching, texts, {
+      onProgress: (done) => progress.update(done),
+      signal,
+    });
+    progress.finish();
+    return answers.map(([best]) => best!);
+  } finally {
+    if (!programs) searching.dispose();
+  }
+}

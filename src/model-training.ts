@@ -1,0 +1,131 @@
+import { randomInt } from 'node:crypto';
+import path from 'node:path';
+import { defaultArgs, type OptionName, type Seq2SeqArgs } from './args/index.js';
+import type { RunLogger } from './loggers/index.js';
+import { restoreWeights } from './model-loading.js';
+import type { ModelParts } from './model-parts.js';
+import type { ModelRows } from './model-rows.js';
+import { saveModel } from './model-saving.js';
+import { pick } from './pick.js';
+import {
+  type Evaluation,
+  type ResumePoint,
+  requireSameRun,
+  type TrainingCallbacks,
+  type TrainingResult,
+  train,
+} from './training/index.js';
+
+/**
+ * Options that change what a run computes. A resumed run must have them as they were; all others, such as where files go or
+ * how much is shown, may change.
+ */
+const DEFINING = [
+  'numTrainEpochs',
+  'maxSteps',
+  'trainBatchSize',
+  'batchTokens',
+  'gradientAccumulationSteps',
+  'learningRate',
+  'optimizer',
+  'adamBetas',
+  'adamEpsilon',
+  'weightDecay',
+  'labelSmoothing',
+  'maxGradNorm',
+  'scheduler',
+  'warmupRatio',
+  'warmupSteps',
+  'manualSeed',
+  'adafactorBeta1',
+  'adafactorClipThreshold',
+  'adafactorDecayRate',
+  'adafactorEps',
+  'adafactorRelativeStep',
+  'adafactorScaleParameter',
+  'adafactorWarmupInit',
+  'cosineScheduleNumCycles',
+  'polynomialDecayScheduleLrEnd',
+  'polynomialDecaySchedulePower',
+  'customLayerParameters',
+  'customParameterGroups',
+  'trainCustomParametersOnly',
+  'config',
+  'evaluateDuringTraining',
+  'evaluateDuringTrainingSteps',
+  'evaluateEachEpoch',
+  'useEarlyStopping',
+  'earlyStoppingMetric',
+  'earlyStoppingMetricMinimize',
+  'earlyStoppingDelta',
+  'earlyStoppingPatience',
+  'earlyStoppingConsiderEpochs',
+] as const satisfies readonly OptionName[];
+
+export interface ModelTraining {
+  readonly parts: ModelParts;
+  readonly args: Seq2SeqArgs;
+  readonly outputDir: string;
+  readonly rows: Pick<ModelRows, 'examples' | 'fingerprint'>;
+  readonly evaluationFingerprint?: string | undefined;
+  readonly evaluate?: ((signal: AbortSignal | undefined) => Promise<Evaluation>) | undefined;
+  readonly resume: ResumePoint | undefined;
+  readonly threads: number;
+  readonly showRunningLoss: boolean;
+  readonly callbacks: TrainingCallbacks;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Trains a model's weights in place, to the end of the run or where it is stopped, and saves what the options say. */
+export async function trainParts(training: ModelTraining): Promise<TrainingResult> {
+  const { parts, args, outputDir, rows, evaluate, resume, threads } = training;
+  const bestModelDir =
+    args.bestModelDir === defaultArgs.bestModelDir ? path.join(outputDir, 'best_model') : args.bestModelDir;
+  const identity = identityOf(training);
+  if (resume) requireSameRun(resume.state.identity, identity, resume.directory ?? outputDir);
+  if (resume?.directory !== undefined) restoreWeights(resume.directory, parts);
+  const loggers = await startLoggers(args, parts, resume);
+  try {
+    return await train({
+      architecture: parts.architecture,
+      weights: parts.weights,
+      examples: rows.examples,
+      outputDir,
+      options: {
+        ...args,
+        threads,
+        bestModelDir,
+        saveTotalLimit: args.saveTotalLimit ?? 0,
+        showRunningLoss: training.showRunningLoss,
+      },
+      seed: args.manualSeed ?? resume?.state.seed ?? randomInt(2 ** 32),
+      identity,
+      resume,
+      save: (directory, extra) => saveModel(directory, parts, args, extra),
+      evaluate,
+      loggers,
+      callbacks: training.callbacks,
+      signal: training.signal,
+    });
+  } finally {
+    await Promise.all(loggers.map((logger) => logger.close()));
+  }
+}
+
+function identityOf({ args, rows, evaluationFingerprint, parts }: ModelTraining) {
+  return {
+    data: {
+      'training rows': rows.fingerprint,
+      ...(evaluationFingerprint !== undefined && { 'evaluation rows': evaluationFingerprint }),
+    },
+    options: { modelType: parts.architecture.type, ...pick(args, ...DEFINING) },
+  };
+}
+
+async function startLoggers(
+  _args: Seq2SeqArgs,
+  _parts: ModelParts,
+  _resume: ResumePoint | undefined,
+): Promise<RunLogger[]> {
+  return [];
+}
