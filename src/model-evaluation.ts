@@ -1,6 +1,6 @@
 import type { Seq2SeqArgs } from './args/index.js';
 import { GenerationPrograms } from './generation/index.js';
-import type { MetricFunction } from './metrics/index.js';
+import { computeMetric, type MetricFunction } from './metrics/index.js';
 import type { ModelParts } from './model-parts.js';
 import { answer } from './model-prediction.js';
 import type { ModelRows } from './model-rows.js';
@@ -50,9 +50,9 @@ export async function evaluateModel(
 
   const { inputs, truths } = await texts();
   const predictions = await firstAnswers(parts, args, inputs, { threads, silent, programs, signal });
-  for (const metric of metrics) {
+  for (const [name, metric] of metrics) {
     try {
-      results[metric[0]] = await metric[1](truths, predictions);
+      results[name] = await computeMetric(name, metric, truths, predictions);
     } catch (error) {
       failures.push(error instanceof Error ? error.message : String(error));
     }

@@ -4,9 +4,9 @@ import process from 'node:process';
 import { type Seq2SeqArgs, type Seq2SeqArgsInput, updateArgs } from './args/index.js';
 import { makeDirectory, writeFileWhole } from './checkpoints/index.js';
 import { physicalCores } from './engine/index.js';
-import { fail, refuseUnknown } from './errors.js';
+import { fail, refuseUnknown, Seq2SeqError } from './errors.js';
 import { GenerationPrograms } from './generation/index.js';
-import type { MetricFunction } from './metrics/index.js';
+import { type MetricFunction, type Metrics, resolveMetrics, withSignatures } from './metrics/index.js';
 import { type EvalResult, evaluateModel } from './model-evaluation.js';
 import type { ModelParts } from './model-parts.js';
 import { answer } from './model-prediction.js';
@@ -26,9 +26,6 @@ import {
 
 export type { EvalResult } from './model-evaluation.js';
 export type { LoadOptions } from './model-source.js';
-
-/** Metrics of generated texts: names of built-in ones, or functions by the names their results get. */
-export type Metrics = readonly string[] | Readonly<Record<string, MetricFunction>>;
 
 export interface TrainOptions extends TrainingCallbacks {
   /** Instead of the option `outputDir`. */
@@ -162,8 +159,9 @@ export class Seq2SeqModel {
       programs,
       signal,
     });
-    await writeFileWhole(path.join(outputDir, 'eval_results.txt'), resultsText(results));
-    if (failures.length > 0) throw new Error(failures.join('\n'));
+    await writeFileWhole(path.join(outputDir, 'eval_results.txt'), resultsText(withSignatures(results)));
+    if (failures.length > 0)
+      throw new Seq2SeqError('evaluation', `${failures.join(' ')} All else is in eval_results.txt.`);
     return results as EvalResult;
   }
 
@@ -227,10 +225,13 @@ export function warnUnfinished(unfinished: number, answers: number, maxLength: n
   );
 }
 
+/** Said of generated texts when they are to be evaluated and no metric is named. */
+const USUAL_METRICS = ['bleu', 'chrf', 'exactMatch'];
+
 /** Metrics that are asked for by option or by argument. */
 function metricsOf(args: Seq2SeqArgs, given: Metrics = []): ReadonlyMap<string, MetricFunction> {
-  void args;
-  return new Map(Array.isArray(given) ? [] : Object.entries(given as Readonly<Record<string, MetricFunction>>));
+  const asked = new Map([...resolveMetrics(args.metrics), ...resolveMetrics(given)]);
+  return asked.size === 0 && args.evaluateGeneratedText ? resolveMetrics(USUAL_METRICS) : asked;
 }
 
 /** What evaluating while training needs is asked for before the first step. */

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { withSignatures } from '../metrics/index.js';
 import { stopSignal, unlessStopped, usage } from './failure.js';
 import { addArgsFlags } from './flags.js';
 import { requireReadable } from './input.js';
@@ -15,7 +16,7 @@ export function evalCommand(): Command {
     .description('Evaluate a model on rows of input_text and target_text; eval_results.txt goes to --output-dir.')
     .option('--eval-data <file>', 'rows to evaluate on: TSV or CSV with a header, or JSONL (required)')
     .option('--json', 'print the result as one JSON object');
-  addArgsFlags(addModelFlags(command), ['Evaluation', 'Data', 'Model', 'outputDir', 'silent']);
+  addArgsFlags(addModelFlags(command), ['Evaluation', 'Generation', 'Data', 'Model', 'outputDir', 'silent']);
   return command.action(evaluate);
 }
 
@@ -28,5 +29,5 @@ async function evaluate({ evalData, json }: Flags, command: Command): Promise<vo
     withModel(load, signal, (model) => model.evalModel(evalData, { signal })),
     signal,
   );
-  await printResult(result, json);
+  await printResult(withSignatures(result), json);
 }

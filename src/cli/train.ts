@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { withSignatures } from '../metrics/index.js';
 import { stopSignal, usage } from './failure.js';
 import { addArgsFlags } from './flags.js';
 import { requireReadable } from './input.js';
@@ -37,7 +38,9 @@ async function train({ trainData, evalData, json, resumeFromCheckpoint }: Flags,
     const { globalStep, trainingLoss } = await model.trainModel(trainData, { evalData, resumeFromCheckpoint, signal });
     signal.throwIfAborted();
     const trained = { global_step: globalStep, training_loss: trainingLoss };
-    return evalData === undefined ? trained : { ...trained, ...(await model.evalModel(evalData, { signal })) };
+    return evalData === undefined
+      ? trained
+      : { ...trained, ...withSignatures(await model.evalModel(evalData, { signal })) };
   });
   await printResult(result, json);
 }

@@ -262,3 +262,37 @@ describe('steps that are no numbers', () => {
     await expect(none).rejects.toThrow('1 such steps are more than the 0 allowed');
   });
 });
+
+describe('metrics by name', () => {
+  it('are computed by evalModel, with their signatures in eval_results.txt', async () => {
+    const model = await loadBart(fixture('base'), { args: { metrics: ['bleu', 'rougeL'] } });
+    const outputDir = join(folder, 'named');
+    const results = await model.evalModel(evalData, { outputDir, metrics: ['cer'] });
+    expect(Object.keys(results)).toEqual(['eval_loss', 'bleu', 'rougeL', 'cer']);
+    const text = readFileSync(join(outputDir, 'eval_results.txt'), 'utf8');
+    expect(text).toContain(`cer = ${results.cer}\n`);
+    expect(text).toContain('bleu_signature = nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0\n');
+    model.dispose();
+  });
+
+  it('are the usual ones when generated texts are evaluated and none is named', async () => {
+    const model = await loadBart(fixture('base'), { args: { evaluateGeneratedText: true } });
+    const results = await model.evalModel(evalData, { outputDir: join(folder, 'usual') });
+    expect(Object.keys(results)).toEqual(['eval_loss', 'bleu', 'chrf', 'exactMatch']);
+    model.dispose();
+  });
+
+  it('that fail are reported with their row, and leave the other results in the file', async () => {
+    const model = await loadBart(fixture('base'));
+    const outputDir = join(folder, 'broken-metric');
+    const broken = (_: readonly string[], predictions: readonly string[]) => {
+      if (predictions.length > 0) throw new Error('out of order');
+      return 0;
+    };
+    await expect(model.evalModel(evalData, { outputDir, metrics: { broken, fine: () => 3 } })).rejects.toThrow(
+      /^evaluation: metrics: broken failed at row 1 .*out of order.* All else is in eval_results\.txt\.$/,
+    );
+    expect(readFileSync(join(outputDir, 'eval_results.txt'), 'utf8')).toContain('fine = 3\n');
+    model.dispose();
+  });
+});
