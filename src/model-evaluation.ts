@@ -1,5 +1,6 @@
 import type { Seq2SeqArgs } from './args/index.js';
 import { GenerationPrograms } from './generation/index.js';
+import { samplesTable } from './loggers/index.js';
 import { computeMetric, type MetricFunction } from './metrics/index.js';
 import type { ModelParts } from './model-parts.js';
 import { answer } from './model-prediction.js';
@@ -60,7 +61,7 @@ export async function evaluateModel(
   const shown = inputs
     .slice(0, SAMPLES)
     .map((text, i) => ({ source: text, truth: truths[i]!, prediction: predictions[i]! }));
-  return { results, failures, samples: JSON.stringify(shown) };
+  return { results, failures, samples: samplesTable(shown) };
 }
 
 /** The best answer to each text. */

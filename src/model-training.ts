@@ -1,7 +1,8 @@
-import { randomInt } from 'node:crypto';
+import { randomInt, randomUUID } from 'node:crypto';
 import path from 'node:path';
+import process from 'node:process';
 import { defaultArgs, type OptionName, type Seq2SeqArgs } from './args/index.js';
-import type { RunLogger } from './loggers/index.js';
+import { optionsTable, type RunLogger, TensorBoardLogger, WandbLogger } from './loggers/index.js';
 import { restoreWeights } from './model-loading.js';
 import type { ModelParts } from './model-parts.js';
 import type { ModelRows } from './model-rows.js';
@@ -84,7 +85,8 @@ export async function trainParts(training: ModelTraining): Promise<TrainingResul
   const identity = identityOf(training);
   if (resume) requireSameRun(resume.state.identity, identity, resume.directory ?? outputDir);
   if (resume?.directory !== undefined) restoreWeights(resume.directory, parts);
-  const loggers = await startLoggers(args, parts, resume);
+  const runId = resume?.state.run_id ?? randomUUID();
+  const loggers = startLoggers(args, runId, resume?.state.global_step ?? 0);
   try {
     return await train({
       architecture: parts.architecture,
@@ -99,6 +101,7 @@ export async function trainParts(training: ModelTraining): Promise<TrainingResul
         showRunningLoss: training.showRunningLoss,
       },
       seed: args.manualSeed ?? resume?.state.seed ?? randomInt(2 ** 32),
+      runId,
       identity,
       resume,
       save: (directory, extra) => saveModel(directory, parts, args, extra),
@@ -122,10 +125,21 @@ function identityOf({ args, rows, evaluationFingerprint, parts }: ModelTraining)
   };
 }
 
-async function startLoggers(
-  _args: Seq2SeqArgs,
-  _parts: ModelParts,
-  _resume: ResumePoint | undefined,
-): Promise<RunLogger[]> {
-  return [];
+/** Those that the options ask for. A run of a sweep is logged where the sweep is, whose variables name the project. */
+function startLoggers(args: Seq2SeqArgs, runId: string, step: number): RunLogger[] {
+  const project = args.wandbProject ?? (args.sweepConfig && process.env.WANDB_PROJECT);
+  const loggers: (RunLogger | undefined)[] = [
+    args.tensorboardDir === undefined ? undefined : new TensorBoardLogger(args.tensorboardDir, step),
+    project === undefined
+      ? undefined
+      : WandbLogger.start({
+          project,
+          kwargs: args.wandbKwargs,
+          config: { ...args },
+          id: runId.slice(0, 8),
+        }),
+  ];
+  const started = loggers.filter((logger) => logger !== undefined);
+  for (const logger of started) logger.text(step, 'options', optionsTable(args));
+  return started;
 }

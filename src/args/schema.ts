@@ -24,8 +24,10 @@ export function parseArgs(input: unknown = {}, area = 'args'): Seq2SeqArgs {
 
 /** `base` with `changes` on top, checked together. */
 export function updateArgs(base: Seq2SeqArgs, changes: unknown = {}, area = 'args'): Seq2SeqArgs {
-  const given = Object.entries(checkArgs(changes, area)).map(([name, value]) => [name, value ?? undefined]);
-  const args: Seq2SeqArgs = Object.freeze({ ...base, ...Object.fromEntries(given) });
+  const given = checkArgs(changes, area);
+  const entries = Object.entries({ ...given, ...sweepValues(given.sweepConfig) });
+  const set = Object.fromEntries(entries.map(([name, value]) => [name, value ?? undefined]));
+  const args: Seq2SeqArgs = Object.freeze({ ...base, ...set });
   if (args.numReturnSequences > args.numBeams && !args.doSample) {
     fail(
       area,
@@ -34,6 +36,15 @@ export function updateArgs(base: Seq2SeqArgs, changes: unknown = {}, area = 'arg
     );
   }
   return args;
+}
+
+/** The options that a sweep sets, which override others: its values by name, or as W&B keeps them, `{ name: { value } }`. */
+function sweepValues(sweep: Seq2SeqArgsInput['sweepConfig']): Seq2SeqArgsInput {
+  const values = Object.entries(sweep ?? {}).map(([name, entry]) => {
+    const isWrapped = typeof entry === 'object' && entry !== null && Object.keys(entry).join() === 'value';
+    return [name, isWrapped ? (entry as { value: unknown }).value : entry];
+  });
+  return checkArgs(Object.fromEntries(values), 'sweepConfig');
 }
 
 /**

@@ -5,6 +5,7 @@ import { addArgsFlags } from './flags.js';
 import { requireReadable } from './input.js';
 import { addModelFlags, requestedModel, withModel } from './model.js';
 import { printResult } from './output.js';
+import { plotRun } from './plot.js';
 
 interface Flags {
   readonly trainData?: string;
@@ -12,6 +13,7 @@ interface Flags {
   readonly json?: boolean;
   /** True without a directory: the last checkpoint in the output directory. */
   readonly resumeFromCheckpoint?: string | true;
+  readonly plot?: boolean;
 }
 
 export function trainCommand(): Command {
@@ -23,12 +25,16 @@ export function trainCommand(): Command {
       '--resume-from-checkpoint [dir]',
       'go on with a run that was stopped: from this checkpoint, or from the last one in --output-dir',
     )
+    .option('--plot', 'end with a curve of the loss, here and as training_loss.svg in --output-dir')
     .option('--json', 'print the result as one JSON object');
   addArgsFlags(addModelFlags(command), ['Training', 'Data', 'Evaluation', 'Saving', 'Logging', 'Model']);
   return command.action(train);
 }
 
-async function train({ trainData, evalData, json, resumeFromCheckpoint }: Flags, command: Command): Promise<void> {
+async function train(
+  { trainData, evalData, json, resumeFromCheckpoint, plot }: Flags,
+  command: Command,
+): Promise<void> {
   const load = requestedModel(command);
   if (trainData === undefined) usage('train', 'which rows? Give --train-data FILE.');
   // A wrong path for the last step should not be found out after hours of the first.
@@ -36,6 +42,7 @@ async function train({ trainData, evalData, json, resumeFromCheckpoint }: Flags,
   const signal = stopSignal();
   const result = await withModel(load, signal, async (model) => {
     const { globalStep, trainingLoss } = await model.trainModel(trainData, { evalData, resumeFromCheckpoint, signal });
+    if (plot) await plotRun(model.args.outputDir);
     signal.throwIfAborted();
     const trained = { global_step: globalStep, training_loss: trainingLoss };
     return evalData === undefined

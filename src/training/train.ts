@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import { writeFileWhole } from '../checkpoints/index.js';
 import { Seq2SeqError } from '../errors.js';
@@ -67,7 +66,7 @@ class Training {
     this.#directory = directory;
     const { totalSteps, epochs } = stepsOf(run);
     this.#epochs = epochs;
-    this.#state = resume?.state ?? initialState({ runId: randomUUID(), seed, totalSteps, identity: run.identity });
+    this.#state = resume?.state ?? initialState({ runId: run.runId, seed, totalSteps, identity: run.identity });
     const warmupSteps = warmupStepsOf(totalSteps, options.warmupSteps, options.warmupRatio);
     this.#schedule = createSchedule(options.scheduler, options, warmupSteps, totalSteps);
     this.#pool = new KernelPool(options.threads);
@@ -270,7 +269,7 @@ class Training {
     await writeFileWhole(scores, progressScoresCsv(state.progress_scores), 'outputDir');
     this.#log.write({ step, epoch: this.#epochsDone(), ...(results as { eval_loss: number }) });
     for (const logger of loggers) {
-      logger.scalars(step, results);
+      logger.scalars(step, prefixed(results));
       if (samples !== undefined) logger.text(step, 'samples', samples);
     }
     if (options.evaluateDuringTrainingVerbose) {
@@ -340,6 +339,12 @@ class Training {
     const { global_step, epoch, batch_in_epoch, step_pending } = this.#state;
     return [global_step, epoch, batch_in_epoch, step_pending].join();
   }
+}
+
+/** Results as they are named among other numbers: `eval_bleu`. */
+function prefixed(results: Readonly<Record<string, number>>): Record<string, number> {
+  const entries = Object.entries(results);
+  return Object.fromEntries(entries.map(([name, value]) => [name.startsWith('eval_') ? name : `eval_${name}`, value]));
 }
 
 /** Steps between two events; 0 and −1 stand for never. */

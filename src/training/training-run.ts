@@ -76,6 +76,8 @@ export interface TrainingRun {
   readonly outputDir: string;
   readonly options: TrainingOptions;
   readonly seed: number;
+  /** Of a resumed run, that of its state. */
+  readonly runId: string;
   readonly identity: RunIdentity;
   /** Where to go on; the weights are those saved there already. */
   readonly resume?: ResumePoint | undefined;

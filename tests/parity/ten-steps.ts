@@ -87,6 +87,7 @@ export async function runTenSteps(
       outputDir,
       options,
       seed: 1,
+      runId: 'test',
       identity: { data: {}, options: {} },
       save: async () => {},
     });
