@@ -16,6 +16,7 @@ import {
   type TrainingResult,
   train,
 } from './training/index.js';
+import { trainingSummary } from './training-summary.js';
 
 /**
  * Options that change what a run computes. A resumed run must have them as they were; all others, such as where files go or
@@ -67,7 +68,7 @@ export interface ModelTraining {
   readonly parts: ModelParts;
   readonly args: Seq2SeqArgs;
   readonly outputDir: string;
-  readonly rows: Pick<ModelRows, 'examples' | 'fingerprint'>;
+  readonly rows: ModelRows;
   readonly evaluationFingerprint?: string | undefined;
   readonly evaluate?: ((signal: AbortSignal | undefined) => Promise<Evaluation>) | undefined;
   readonly resume: ResumePoint | undefined;
@@ -86,21 +87,29 @@ export async function trainParts(training: ModelTraining): Promise<TrainingResul
   if (resume) requireSameRun(resume.state.identity, identity, resume.directory ?? outputDir);
   if (resume?.directory !== undefined) restoreWeights(resume.directory, parts);
   const runId = resume?.state.run_id ?? randomUUID();
+  const options = {
+    ...args,
+    threads,
+    bestModelDir,
+    saveTotalLimit: args.saveTotalLimit ?? 0,
+    showRunningLoss: training.showRunningLoss,
+  };
+  const planned = {
+    examples: rows.examples,
+    options,
+    seed: args.manualSeed ?? resume?.state.seed ?? randomInt(2 ** 32),
+  };
+  if (!args.silent) {
+    for (const line of trainingSummary(parts, args, rows, planned, process.stderr.columns))
+      process.stderr.write(`${line}\n`);
+  }
   const loggers = startLoggers(args, runId, resume?.state.global_step ?? 0);
   try {
     return await train({
+      ...planned,
       architecture: parts.architecture,
       weights: parts.weights,
-      examples: rows.examples,
       outputDir,
-      options: {
-        ...args,
-        threads,
-        bestModelDir,
-        saveTotalLimit: args.saveTotalLimit ?? 0,
-        showRunningLoss: training.showRunningLoss,
-      },
-      seed: args.manualSeed ?? resume?.state.seed ?? randomInt(2 ** 32),
       runId,
       identity,
       resume,
@@ -118,7 +127,7 @@ export async function trainParts(training: ModelTraining): Promise<TrainingResul
 function identityOf({ args, rows, evaluationFingerprint, parts }: ModelTraining) {
   return {
     data: {
-      'training rows': rows.fingerprint,
+      'training rows': rows.encoded.fingerprint,
       ...(evaluationFingerprint !== undefined && { 'evaluation rows': evaluationFingerprint }),
     },
     options: { modelType: parts.architecture.type, ...pick(args, ...DEFINING) },

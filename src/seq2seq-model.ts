@@ -3,6 +3,7 @@ import path from 'node:path';
 import process from 'node:process';
 import { type Seq2SeqArgs, type Seq2SeqArgsInput, updateArgs } from './args/index.js';
 import { makeDirectory, writeFileWhole } from './checkpoints/index.js';
+import type { RowData } from './data/index.js';
 import { physicalCores } from './engine/index.js';
 import { fail, refuseUnknown, Seq2SeqError } from './errors.js';
 import { GenerationPrograms } from './generation/index.js';
@@ -10,7 +11,7 @@ import { type MetricFunction, type Metrics, resolveMetrics, withSignatures } fro
 import { type EvalResult, evaluateModel } from './model-evaluation.js';
 import type { ModelParts } from './model-parts.js';
 import { answer } from './model-prediction.js';
-import { type ModelRows, prepareRows, type RowData } from './model-rows.js';
+import { type ModelRows, type Purpose, prepareRows } from './model-rows.js';
 import { saveModel } from './model-saving.js';
 import { type LoadOptions, obtainModel } from './model-source.js';
 import { trainParts } from './model-training.js';
@@ -114,12 +115,15 @@ export class Seq2SeqModel {
     this.#isTraining = true;
     const { evalData, signal } = options;
     const [parts, threads] = [this.#parts, this.#threads];
+    const open: ModelRows[] = [];
+    const prepare = async (data: RowData, purpose: Purpose) => {
+      const rows = await prepareRows(data, purpose, parts, args, signal);
+      open.push(rows);
+      return rows;
+    };
     try {
-      const rows = await prepareRows(trainData, 'training', parts, args, signal);
-      if (!args.silent) process.stderr.write(`${rows.report}\n`);
-      const evaluated: ModelRows | undefined = args.evaluateDuringTraining
-        ? await prepareRows(evalData!, 'evaluation', parts, args, signal)
-        : undefined;
+      const rows = await prepare(trainData, 'training');
+      const evaluated = args.evaluateDuringTraining ? await prepare(evalData!, 'evaluation') : undefined;
       const silent = args.silent || args.evaluateDuringTrainingSilent;
       this.#releasePrograms();
       return await trainParts({
@@ -127,7 +131,7 @@ export class Seq2SeqModel {
         args,
         outputDir,
         rows,
-        evaluationFingerprint: evaluated?.fingerprint,
+        evaluationFingerprint: evaluated?.encoded.fingerprint,
         evaluate:
           evaluated && ((stop) => evaluateModel(parts, args, evaluated, { metrics, threads, silent, signal: stop })),
         resume,
@@ -137,6 +141,7 @@ export class Seq2SeqModel {
         signal,
       });
     } finally {
+      for (const rows of open) rows.close();
       this.#isTraining = false;
     }
   }
@@ -150,15 +155,14 @@ export class Seq2SeqModel {
     const outputDir = options.outputDir ?? args.outputDir;
     const { signal, silent = args.silent } = options;
     const rows = await prepareRows(evalData, 'evaluation', this.#parts, args, signal);
-    await makeDirectory(outputDir, 'outputDir');
-    const programs = metrics.size > 0 ? this.#generationPrograms() : undefined;
     const { results, failures } = await evaluateModel(this.#parts, args, rows, {
       metrics,
       threads: this.#threads,
       silent,
-      programs,
+      programs: metrics.size > 0 ? this.#generationPrograms() : undefined,
       signal,
-    });
+    }).finally(() => rows.close());
+    await makeDirectory(outputDir, 'outputDir');
     await writeFileWhole(path.join(outputDir, 'eval_results.txt'), resultsText(withSignatures(results)));
     if (failures.length > 0)
       throw new Seq2SeqError('evaluation', `${failures.join(' ')} All else is in eval_results.txt.`);

@@ -1,14 +1,10 @@
-import { randomBytes } from 'node:crypto';
 import { renameSync, rmSync } from 'node:fs';
 import fs from 'node:fs/promises';
 import path from 'node:path';
+import { giveBack, nameAside, removeLeftovers } from '../aside.js';
 import { fail, Seq2SeqError } from '../errors.js';
 import { makeDirectories, nearestDirectory } from './directory.js';
 import { describeSystemError, systemErrorCode } from './system-error.js';
-
-// Everything is written under a name aside (`<name>.tmp-s2s-<process>-<random>`, on the same disk), flushed to the disk, and
-// only then renamed, which the file system does at once or not at all. A killed process leaves at most such a name, which the
-// next write to the same place removes.
 
 /** A file to be written, with a folder before its name or none; its bytes are those of the pieces, in order, which may be views of shared memory. */
 export interface FileContent {
@@ -18,9 +14,6 @@ export interface FileContent {
 
 /** Bytes passed to the system at a time. */
 const portion = 1 << 26;
-
-/** Names aside that this process is writing. */
-const active = new Set<string>();
 
 /** Replaces or creates a file: readers see the old content or the new, never a part. `area` opens error messages. */
 export async function writeFileWhole(place: string, content: string | Uint8Array, area = 'output'): Promise<void> {
@@ -88,7 +81,7 @@ export async function removeDirectory(directory: string): Promise<void> {
     });
     await remove(aside);
   } finally {
-    active.delete(aside);
+    giveBack(aside);
   }
 }
 
@@ -112,7 +105,7 @@ async function createDirectory(area: string, directory: string, contents: readon
     await remove(aside);
     await explain(area, directory, contents, error);
   } finally {
-    active.delete(aside);
+    giveBack(aside);
   }
 }
 
@@ -156,7 +149,7 @@ async function replaceFiles(
     for (const folder of made) await removeEmpty(folder);
     await explain(area, writing, contents, error);
   } finally {
-    for (const { aside } of renames) active.delete(aside);
+    for (const { aside } of renames) giveBack(aside);
     for (const file of replaced) await file.close();
   }
   const old = stale.map((name) => path.join(directory, name));
@@ -214,31 +207,6 @@ async function flushDirectory(directory: string): Promise<void> {
     await handle.sync();
   } finally {
     await handle.close();
-  }
-}
-
-function nameAside(place: string): string {
-  const name = `${place}.tmp-s2s-${process.pid}-${randomBytes(4).toString('hex')}`;
-  active.add(name);
-  return name;
-}
-
-/** Removes names aside, of `name` or of all, whose process has ended. */
-async function removeLeftovers(directory: string, name?: string): Promise<void> {
-  for (const entry of await fs.readdir(directory).catch(() => [])) {
-    const [, base, id] = /^(.+)\.tmp-s2s-(\d+)-[0-9a-f]{8}$/.exec(entry) ?? [];
-    if (base === undefined || base !== (name ?? base)) continue;
-    const place = path.join(directory, entry);
-    const inUse = Number(id) === process.pid ? active.has(place) : isRunning(Number(id));
-    if (!inUse) await remove(place);
-  }
-}
-
-function isRunning(id: number): boolean {
-  try {
-    return process.kill(id, 0);
-  } catch (error) {
-    return systemErrorCode(error) === 'EPERM';
   }
 }
 

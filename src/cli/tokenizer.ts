@@ -2,7 +2,7 @@ import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { Command, Option } from 'commander';
 import { makeDirectory, writeFileWhole } from '../checkpoints/index.js';
-import { type Row, readLines, readTable } from '../data/index.js';
+import { type Row, readLines, rowSource } from '../data/index.js';
 import { fail } from '../errors.js';
 import { Progress } from '../progress.js';
 import { resolveTrainingOptions, type TokenizerType, trainableTypes, trainTokenizer } from '../tokenizers/index.js';
@@ -111,7 +111,7 @@ async function* texts(
 ): AsyncGenerator<string> {
   for (const file of files) {
     if (isPlain(file)) yield* readLines(file, { encoding });
-    else for await (const row of readTable(file, { encoding })) for (const column of columns) yield row[column];
+    else for await (const row of rowSource(file, { encoding }).read()) for (const column of columns) yield row[column];
   }
 }
 

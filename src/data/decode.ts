@@ -1,6 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import { createReadStream } from 'node:fs';
+import { pipeline, type Readable } from 'node:stream';
 import { TextDecoder } from 'node:util';
+import { createGunzip } from 'node:zlib';
 import { fail } from '../errors.js';
 
 export type ByteSource = AsyncIterable<Uint8Array | string>;
@@ -29,11 +31,31 @@ export async function* decodeText(source: ByteSource, name: string, encoding = '
 }
 
 async function* contentOf(path: string): ByteSource {
+  const file = createReadStream(path, { highWaterMark: 1 << 18 });
+  if (!path.toLowerCase().endsWith('.gz')) {
+    yield* read(file, path);
+    return;
+  }
+  // Errors of the file arrive here too; the pipeline's callback has nothing to add to them.
+  const unpacked = pipeline(file, createGunzip({ chunkSize: 1 << 18 }), () => {});
+  yield* read(unpacked, path);
+}
+
+async function* read(stream: Readable, path: string): ByteSource {
+  let bytes = 0;
   try {
-    yield* createReadStream(path, { highWaterMark: 1 << 18 }) as AsyncIterable<Uint8Array>;
+    for await (const chunk of stream as AsyncIterable<Uint8Array>) {
+      bytes += chunk.length;
+      yield chunk;
+    }
   } catch (error) {
-    if (!(error instanceof Error && 'syscall' in error)) throw error;
-    fail('data', `cannot read ${path}: ${error.message}. Check the path.`, error);
+    if (!(error instanceof Error && 'code' in error)) throw error;
+    if ('syscall' in error) fail('data', `cannot read ${path}: ${error.message}. Check the path.`, error);
+    fail(
+      'data',
+      `${path} is no whole gzip file: ${error.message} behind ${bytes} unpacked bytes. Download it again.`,
+      error,
+    );
   }
 }
 

@@ -1,11 +1,15 @@
-export { readLines } from './lines.js';
-export { Random, shuffledIndices } from './random.js';
-export { type ReadOptions, type Row, type RowInput, readTable, rowsFrom } from './rows.js';
+/** Rows of texts from files and programs, rows of tokens, and random numbers that are the same everywhere. */
+export type { ArrowTableLike } from './arrow.js';
 export {
   type EncodedRows,
   type EncodeLimits,
   type EncodeRun,
+  encodeRows,
+  isBlank,
   type Tokenizers,
-  type TokenRows,
-  TokenTable,
-} from './token-table.js';
+} from './encode-rows.js';
+export { readLines } from './lines.js';
+export { Random, shuffledIndices } from './random.js';
+export { allRows, type RowData, type RowSource, rowSource } from './row-source.js';
+export type { ReadOptions, Row, RowInput } from './rows.js';
+export { type TokenRows, TokenStore } from './token-store.js';

@@ -5,7 +5,8 @@ import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseDelimited } from './delimited.js';
-import { type Row, readLines, readTable, rowsFrom } from './index.js';
+import { type ReadOptions, type Row, type RowData, readLines, rowSource } from './index.js';
+import { allRows } from './row-source.js';
 
 let scratch: string;
 beforeAll(() => {
@@ -105,6 +106,8 @@ describe('delimited text', () => {
   });
 });
 
+const rowsFrom = async (data: RowData, options?: ReadOptions) => allRows(rowSource(data, options));
+
 describe('readTable', () => {
   test.each([
     ['plain.tsv', `${HEADER}a\tb\n\tc d\n`, rows(['a', 'b'], ['', 'c d'])],
@@ -122,7 +125,7 @@ describe('readTable', () => {
     ['b.json', '\ufeff{"input_text":"😀","target_text":"y"}', rows(['😀', 'y'])],
   ])('%s', async (name, content, expected) => {
     const path = file(name, content);
-    expect(await all(readTable(path))).toEqual(expected);
+    expect(await all(rowSource(path).read())).toEqual(expected);
     expect(await rowsFrom(path)).toEqual(expected);
   });
 
@@ -144,7 +147,7 @@ describe('readTable', () => {
   test('a table is not read faster than it is used', async () => {
     const path = file('many.tsv', HEADER + 'some text\tother\n'.repeat(200_000));
     let count = 0;
-    for await (const row of readTable(path)) {
+    for await (const row of rowSource(path).read()) {
       expect(row.targetText).toBe('other');
       if (++count === 3) break;
     }
@@ -198,8 +201,8 @@ describe('readTable', () => {
     await expect(rowsFrom(join(scratch, 'nowhere.tsv'))).rejects.toThrow(
       /^data: cannot read .*nowhere\.tsv: ENOENT: no such file.* Check the path\./,
     );
-    await expect(rowsFrom(join(scratch, 'rows.parquet'))).rejects.toThrow(
-      'Its name must end with .tsv, .txt, .csv, .jsonl, .json.',
+    await expect(rowsFrom(join(scratch, 'rows.xlsx'))).rejects.toThrow(
+      'Its name must end with .tsv, .txt, .csv, .jsonl, .json, .parquet, .arrow, .arrows, .feather, .ipc; those of text may be compressed, .gz.',
     );
     const folder = mkdtempSync(join(scratch, 'folder-'));
     await expect(rowsFrom(folder)).rejects.toThrow('cannot tell what kind of table');

@@ -1,4 +1,3 @@
-import { extname } from 'node:path';
 import { fail } from '../errors.js';
 import { readText } from './decode.js';
 import { parseDelimited } from './delimited.js';
@@ -37,24 +36,13 @@ const READERS: Readonly<Record<string, Reader>> = {
   '.json': jsonRows,
 };
 
-/** The rows of a table with columns input_text and target_text: TSV or CSV with a header, or one JSON object a line. */
-export function readTable(path: string, { encoding }: ReadOptions = {}): AsyncIterable<Row> {
-  const reader = READERS[extname(path).toLowerCase()];
-  if (!reader)
-    fail(
-      'data',
-      `cannot tell what kind of table ${path} is. Its name must end with ${Object.keys(READERS).join(', ')}.`,
-    );
-  return reader(readText(path, encoding), path);
-}
+/** Of files of text, plain and compressed. */
+export const TEXT_ENDINGS: readonly string[] = Object.keys(READERS).flatMap((ending) => [ending, `${ending}.gz`]);
 
-/** Rows from a table's path, or from objects, which are checked. */
-export async function rowsFrom(data: string | readonly RowInput[], options?: ReadOptions): Promise<Row[]> {
-  if (Array.isArray(data)) return data.map((row: unknown, i) => toRow(row, `row ${i}`));
-  if (typeof data !== 'string') fail('data', `rows are the path of a table or a list of objects, not ${kindOf(data)}.`);
-  const rows: Row[] = [];
-  for await (const row of readTable(data, options)) rows.push(row);
-  return rows;
+/** The rows of a table with columns input_text and target_text: TSV or CSV with a header, or one JSON object a line. */
+export function textRows(path: string, { encoding }: ReadOptions = {}): AsyncIterable<Row> {
+  const ending = /\.[^.]+$/.exec(path.toLowerCase().replace(/\.gz$/, ''))![0];
+  return READERS[ending]!(readText(path, encoding), path);
 }
 
 async function* delimitedRows(text: AsyncIterable<string>, delimiter: string, path: string): AsyncGenerator<Row> {
@@ -63,7 +51,8 @@ async function* delimitedRows(text: AsyncIterable<string>, delimiter: string, pa
   for await (const { line, cells } of parseDelimited(text, delimiter, path)) {
     if (!header || !columns) {
       header = cells;
-      columns = { inputText: columnOf('inputText', cells, path), targetText: columnOf('targetText', cells, path) };
+      const names = columnNames(cells, path);
+      columns = { inputText: cells.indexOf(names.inputText), targetText: cells.indexOf(names.targetText) };
       continue;
     }
     if (cells.length > header.length) {
@@ -85,17 +74,23 @@ async function* delimitedRows(text: AsyncIterable<string>, delimiter: string, pa
   if (!header) fail('data', `${path} is empty. It needs a first line that names the columns ${NEEDED}.`);
 }
 
-function columnOf(field: keyof Row, header: readonly string[], path: string): number {
-  for (const name of COLUMNS[field]) {
-    const index = header.indexOf(name);
-    if (index >= 0) return index;
-  }
-  const found = header.map((name) => JSON.stringify(name.slice(0, 60)));
-  const shown = found.length > 10 ? [...found.slice(0, 10), '…'] : found;
-  return fail(
-    'data',
-    `${path} has no column ${COLUMNS[field][0]}; its first line names ${shown.join(', ')}. It needs ${NEEDED}.`,
-  );
+/** The columns of the two texts, among those that a table has. */
+export function columnNames(
+  header: readonly string[],
+  path: string,
+  place = 'its first line names',
+): Record<keyof Row, string> {
+  const find = (field: keyof Row): string => {
+    const name = COLUMNS[field].find((candidate) => header.includes(candidate));
+    if (name !== undefined) return name;
+    const found = header.map((each) => JSON.stringify(each.slice(0, 60)));
+    const shown = found.length > 10 ? [...found.slice(0, 10), '…'] : found;
+    return fail(
+      'data',
+      `${path} has no column ${COLUMNS[field][0]}; ${place} ${shown.join(', ')}. It needs ${NEEDED}.`,
+    );
+  };
+  return { inputText: find('inputText'), targetText: find('targetText') };
 }
 
 async function* jsonRows(text: AsyncIterable<string>, path: string): AsyncGenerator<Row> {
@@ -120,7 +115,7 @@ async function* jsonRows(text: AsyncIterable<string>, path: string): AsyncGenera
   if (empty) fail('data', `${path} is empty. It needs a line for every row, with ${NEEDED}.`);
 }
 
-function toRow(value: unknown, where: string): Row {
+export function toRow(value: unknown, where: string): Row {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     fail('data', `${where} is ${kindOf(value)}. A row is an object with ${NEEDED}.`);
   }
@@ -137,7 +132,7 @@ function toRow(value: unknown, where: string): Row {
   return { inputText: field('inputText'), targetText: field('targetText') };
 }
 
-function kindOf(value: unknown): string {
+export function kindOf(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   return Array.isArray(value) ? 'a list' : `${typeof value === 'object' ? 'an' : 'a'} ${typeof value}`;
 }

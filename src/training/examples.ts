@@ -1,11 +1,4 @@
-import {
-  type EncodeLimits,
-  type EncodeRun,
-  type Row,
-  type Tokenizers,
-  type TokenRows,
-  TokenTable,
-} from '../data/index.js';
+import type { EncodedRows, TokenStore } from '../data/index.js';
 import { fail } from '../errors.js';
 import type { Seq2SeqArchitecture } from '../models/index.js';
 
@@ -17,65 +10,66 @@ export interface Example {
 
 /** Tokenised rows. */
 export class Examples {
-  readonly #sources: TokenRows;
-  readonly #targets: TokenRows;
+  readonly #store: TokenStore;
+  readonly #rowNumber: (row: number) => number;
 
-  constructor(sources: TokenRows, targets: TokenRows) {
-    this.#sources = sources;
-    this.#targets = targets;
+  /** @param rowNumber the place of a row in the data, where some were left out */
+  constructor(store: TokenStore, rowNumber = (row: number) => row) {
+    this.#store = store;
+    this.#rowNumber = rowNumber;
   }
 
   get length(): number {
-    return this.#sources.length;
+    return this.#store.sources.length;
   }
 
-  sourceLength(index: number): number {
-    return this.#sources.lengthOf(index);
+  sourceLength(row: number): number {
+    return this.#store.sources.lengthOf(row);
   }
 
-  targetLength(index: number): number {
-    return this.#targets.lengthOf(index);
+  targetLength(row: number): number {
+    return this.#store.targets.lengthOf(row);
   }
 
-  at(index: number): Example {
-    return { source: this.#sources.tokens(index), target: this.#targets.tokens(index) };
+  at(row: number): Example {
+    return { source: this.#store.sources.tokens(row), target: this.#store.targets.tokens(row) };
+  }
+
+  /** As messages call it: its number in the data, from 1. */
+  rowNumber(row: number): number {
+    return this.#rowNumber(row) + 1;
   }
 }
 
-export interface EncodedExamples {
-  readonly examples: Examples;
-  /** One line: how many rows, and how many were cut. */
-  readonly report: string;
-}
-
-/** Tokenises rows. Longer texts are cut, and counted. */
-export async function encodeExamples(
-  rows: readonly Row[],
-  tokenizers: Tokenizers,
-  architecture: Seq2SeqArchitecture,
-  limits: EncodeLimits,
-  run?: EncodeRun,
-): Promise<EncodedExamples> {
-  if (rows.length === 0) fail('data', 'there are no rows. Give at least one, with input_text and target_text.');
-  const { sources, targets, cutSources, cutTargets } = await TokenTable.encode(rows, tokenizers, limits, run);
-  checkLengths(sources, 'source', architecture.maxSourceLength, 'maxSeqLength');
-  checkLengths(targets, 'target', architecture.maxTargetLength, 'maxTargetLength');
-  const report =
-    `${rows.length} rows; ${cutSources} sources are cut at ${limits.maxSourceLength} tokens ` +
-    `and ${cutTargets} targets at ${limits.maxTargetLength}.`;
-  return { examples: new Examples(sources, targets), report };
-}
-
-function checkLengths(table: TokenRows, side: string, positions: number, option: string): void {
-  for (let row = 0; row < table.length; row++) {
-    const length = table.lengthOf(row);
-    if (length === 0) fail('data', `the ${side} of row ${row + 1} has no tokens. Remove the row.`);
-    if (length > positions) {
-      fail(
-        'data',
-        `the ${side} of row ${row + 1} has ${length} tokens, but the model has ${positions} positions. ` +
-          `Lower ${option} to ${positions}.`,
-      );
+/** The rows as examples, if there are any and the model has a position for each of their tokens. */
+export function examplesOf(encoded: EncodedRows, architecture: Seq2SeqArchitecture): Examples {
+  const { store, blankSources, blankTargets } = encoded;
+  const examples = new Examples(store, (row) => encoded.rowNumber(row));
+  if (examples.length === 0) {
+    const dropped = blankSources + blankTargets;
+    fail(
+      'data',
+      dropped === 0
+        ? 'there are no rows. Give at least one, with input_text and target_text.'
+        : `none of the ${dropped} rows has both texts: ${blankSources} have a blank input_text, ${blankTargets} a blank target_text. Complete them.`,
+    );
+  }
+  const sides = [
+    { side: 'source', rows: store.sources, positions: architecture.maxSourceLength, option: 'maxSeqLength' },
+    { side: 'target', rows: store.targets, positions: architecture.maxTargetLength, option: 'maxTargetLength' },
+  ];
+  for (const { side, rows, positions, option } of sides) {
+    for (let row = 0; row < rows.length; row++) {
+      const length = rows.lengthOf(row);
+      if (length === 0) fail('data', `the ${side} of row ${examples.rowNumber(row)} has no tokens. Remove the row.`);
+      if (length > positions) {
+        fail(
+          'data',
+          `the ${side} of row ${examples.rowNumber(row)} has ${length} tokens, but the model has ${positions} positions. ` +
+            `Lower ${option} to ${positions}.`,
+        );
+      }
     }
   }
+  return examples;
 }

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   openSync,
@@ -14,6 +13,7 @@ import fs from 'node:fs/promises';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
+import { giveBack, isRunning, nameAside } from '../aside.js';
 import {
   makeDirectory,
   removeDirectory,
@@ -87,16 +87,18 @@ export class RunDirectory {
    */
   async checkpoint(name: string, save: (directory: string) => Promise<void>, limit: number): Promise<string> {
     const place = path.join(this.path, name);
-    const earlier = `${place}.tmp-s2s-${process.pid}-${randomBytes(4).toString('hex')}`;
+    const earlier = nameAside(path.resolve(place));
     const exists = await fs.stat(place).catch(() => undefined);
     if (exists) renameSync(place, earlier);
     try {
       await save(place);
     } catch (error) {
       if (exists) renameSync(earlier, place);
+      giveBack(earlier);
       throw error;
     }
     if (exists) await removeDirectory(earlier);
+    giveBack(earlier);
     if (limit > 0) {
       const ours = checkpointsOf(this.path, readState(place)?.run_id);
       for (const { directory } of ours.slice(0, Math.max(0, ours.length - limit))) await removeDirectory(directory);
@@ -148,12 +150,7 @@ function readHolder(lock: string): Holder | undefined {
 /** This process's own lock would be in `held`: one that only has its number is of a process before, as in containers. */
 function isAlive({ pid, host, age }: Holder): boolean {
   if (host !== hostname()) return age < STALE_MS;
-  if (pid === process.pid) return false;
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
+  return pid !== process.pid && isRunning(pid);
 }
 
 export interface RunCheckpoint {

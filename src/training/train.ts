@@ -4,7 +4,7 @@ import { Seq2SeqError } from '../errors.js';
 import { KernelPool } from '../kernels/index.js';
 import { Progress } from '../progress.js';
 import { createBatch } from './batch.js';
-import { type BatchPlan, planBatches } from './batches.js';
+import type { BatchPlan } from './batches.js';
 import { judge } from './best-result.js';
 import { GradientProgram } from './gradient-program.js';
 import {
@@ -18,6 +18,7 @@ import {
 } from './optimizers/index.js';
 import { progressScoresCsv } from './progress-scores.js';
 import { RunDirectory } from './run-directory.js';
+import { planOfEpoch, planOfRun } from './run-plan.js';
 import { readOptimizer, savedState } from './saved-state.js';
 import { initialState, noSums, type TrainerState } from './trainer-state.js';
 import { TrainingLog } from './training-log.js';
@@ -64,7 +65,7 @@ class Training {
     this.#run = run;
     this.#options = options;
     this.#directory = directory;
-    const { totalSteps, epochs } = stepsOf(run);
+    const { totalSteps, epochs } = planOfRun(run);
     this.#epochs = epochs;
     this.#state = resume?.state ?? initialState({ runId: run.runId, seed, totalSteps, identity: run.identity });
     const warmupSteps = warmupStepsOf(totalSteps, options.warmupSteps, options.warmupRatio);
@@ -184,7 +185,7 @@ class Training {
     if (state.bad_steps <= options.maxBadSteps) return;
     const rows = Array.from({ length: count }, (_, i) => [...this.#batches().at(first + i)])
       .flat()
-      .map((index) => index + 1);
+      .map((index) => this.#run.examples.rowNumber(index));
     const shown = rows.length > 64 ? `${rows.slice(0, 64).join(', ')}, …` : rows.join(', ');
     const isWhole = [...this.#run.weights.specs.keys()].every((name) => this.#run.weights.isFinite(name));
     const saved = isWhole && !options.noSave ? await this.#saveHere() : undefined;
@@ -326,7 +327,7 @@ class Training {
 
   #batches(): BatchPlan {
     const { epoch } = this.#state;
-    if (this.#plan?.epoch !== epoch) this.#plan = { epoch, batches: planOf(this.#run, epoch) };
+    if (this.#plan?.epoch !== epoch) this.#plan = { epoch, batches: planOfEpoch(this.#run, epoch) };
     return this.#plan.batches;
   }
 
@@ -349,21 +350,3 @@ function prefixed(results: Readonly<Record<string, number>>): Record<string, num
 
 /** Steps between two events; 0 and −1 stand for never. */
 const isDue = (every: number, step: number) => every > 0 && step % every === 0;
-
-function planOf({ examples, options, seed }: TrainingRun, epoch: number): BatchPlan {
-  const { batchTokens, trainBatchSize: batchSize } = options;
-  return planBatches(examples, batchTokens === undefined ? { batchSize } : { batchTokens }, { seed, epoch });
-}
-
-/** Optimizer steps of a run, and in how many epochs. With a budget of tokens epochs have batches of different number. */
-function stepsOf(run: TrainingRun): { totalSteps: number; epochs: number } {
-  const { maxSteps, numTrainEpochs, gradientAccumulationSteps } = run.options;
-  const stepsOfEpoch = (epoch: number) => Math.ceil(planOf(run, epoch).count / gradientAccumulationSteps);
-  const varies = run.options.batchTokens !== undefined;
-  const first = stepsOfEpoch(0);
-  const epochs = maxSteps > 0 ? Math.ceil(maxSteps / first) : numTrainEpochs;
-  if (maxSteps > 0) return { totalSteps: maxSteps, epochs };
-  let totalSteps = first;
-  for (let epoch = 1; epoch < epochs; epoch++) totalSteps += varies ? stepsOfEpoch(epoch) : first;
-  return { totalSteps, epochs };
-}

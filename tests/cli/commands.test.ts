@@ -44,7 +44,8 @@ describe('seq2seq train', () => {
     const result = JSON.parse(stdout) as Record<string, number>;
     expect(result).toEqual({ global_step: 4, training_loss: expect.any(Number), eval_loss: expect.any(Number) });
     expect(stdout.trimEnd()).not.toContain('\n');
-    expect(stderr).toContain('8 rows; 0 sources are cut at 128 tokens and 0 targets at 128.\n');
+    expect(stderr).toMatch(/^Rows {9}8\nSources .* none cut at maxSeqLength 128\nTargets .*\nExample {6}<s>the cat/m);
+    expect(stderr).toMatch(/^Steps {8}4 in 2 epochs, batches of 4 rows$/m);
     expect(stderr).toMatch(
       /^Training {2}━+ {2}4\/4 {2}epoch 2\/2 {2}loss \d+\.\d{4} {2}lr \S+ {2}(\S+ tok\/s {2})?0:0\d$/m,
     );

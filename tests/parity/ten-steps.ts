@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'vitest';
 import { defaultArgs } from '../../src/args/index.js';
-import { TokenTable } from '../../src/data/index.js';
+import { TokenStore } from '../../src/data/index.js';
 import {
   Examples,
   evaluateLoss,
@@ -60,8 +60,8 @@ export async function runTenSteps(
   reference: Pick<ReturnType<typeof readReference>, 'names' | 'array'>,
 ): Promise<void> {
   const { ids, hyperparameters } = training;
-  const pack = (rows: number[][]) => TokenTable.pack(rows.map((row) => Int32Array.from(row)));
-  const examples = ([sources, targets]: Rows) => new Examples(pack(sources), pack(targets));
+  const arrays = (rows: number[][]) => rows.map((row) => Int32Array.from(row));
+  const examples = ([sources, targets]: Rows) => new Examples(TokenStore.of(arrays(sources), arrays(targets)));
   const evaluate = () => evaluateLoss(architecture, weights, examples(ids.eval), { batchSize: 2, threads: 2 });
   const outputDir = mkdtempSync(path.join(tmpdir(), 'parity-'));
   const options: TrainingOptions = {

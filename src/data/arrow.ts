@@ -1,0 +1,76 @@
+import { open } from 'node:fs/promises';
+import { fail } from '../errors.js';
+import { columnNames, type Row } from './rows.js';
+
+// Apache Arrow's tables: those that a program has in memory, of whatever copy of the package, and files of both kinds, the file
+// format and the stream that Python's `datasets` writes.
+
+interface Column {
+  get(index: number): unknown;
+}
+
+/** What tables and record batches of the package `apache-arrow` have. */
+export interface ArrowTableLike {
+  readonly schema: { readonly fields: readonly { readonly name: string; readonly type: unknown }[] };
+  readonly numRows: number;
+  getChild(name: string): Column | null;
+}
+
+export function isArrowTable(data: unknown): data is ArrowTableLike {
+  const table = data as Partial<ArrowTableLike> | null;
+  return typeof table === 'object' && typeof table?.getChild === 'function' && Array.isArray(table.schema?.fields);
+}
+
+/** The rows of a table or a batch; `first` is the number of rows before it. A missing text is an empty one. */
+export async function* tableRows(table: ArrowTableLike, name: string, first = 0): AsyncGenerator<Row> {
+  const found = columnNames(
+    table.schema.fields.map((field) => field.name),
+    name,
+    'its columns are',
+  );
+  const [inputs, targets] = [table.getChild(found.inputText)!, table.getChild(found.targetText)!];
+  const text = (column: Column, label: string, i: number): string => {
+    const value = column.get(i) ?? '';
+    if (typeof value === 'string') return value;
+    const { type } = table.schema.fields.find((field) => field.name === label)!;
+    return fail('data', `${name}: the column ${label} is of type ${type}, row ${first + i + 1}. It must hold texts.`);
+  };
+  for (let i = 0; i < table.numRows; i++) {
+    yield { inputText: text(inputs, found.inputText, i), targetText: text(targets, found.targetText, i) };
+  }
+}
+
+/** The rows of a file, record batch by record batch. */
+export async function* arrowFileRows(path: string): AsyncGenerator<Row> {
+  const { RecordBatchReader } = await import('apache-arrow');
+  const file = await open(path).catch((error: Error) =>
+    fail('data', `cannot read ${path}: ${error.message}. Check the path.`, error),
+  );
+  let rows = 0;
+  try {
+    const batches = await unbroken(path, rows, async () => (await RecordBatchReader.from(file)).open());
+    const iterator = (batches as AsyncIterable<ArrowTableLike>)[Symbol.asyncIterator]();
+    for (;;) {
+      const next = await unbroken(path, rows, () => iterator.next());
+      if (next.done) break;
+      yield* tableRows(next.value, path, rows);
+      rows += next.value.numRows;
+    }
+  } finally {
+    await file.close();
+  }
+  if (rows === 0) fail('data', `${path} is empty. It needs rows.`);
+}
+
+/** A broken file fails deep in the package, in words that name neither the file nor what to do. */
+async function unbroken<T>(path: string, rows: number, work: () => Promise<T> | T): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    return fail(
+      'data',
+      `${path} cannot be read as an Arrow file behind row ${rows}: ${(error as Error).message}. Write it again, or download it again.`,
+      error,
+    );
+  }
+}

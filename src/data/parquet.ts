@@ -1,0 +1,50 @@
+import { fail } from '../errors.js';
+import { columnNames, type Row } from './rows.js';
+
+/** The rows of a Parquet file, row group by row group. A missing text is an empty one. */
+export async function* parquetRows(path: string): AsyncGenerator<Row> {
+  const [{ asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, parquetSchema }, { compressors }] =
+    await Promise.all([import('hyparquet'), import('hyparquet-compressors')]);
+  const file = await asyncBufferFromFile(path).catch((error: Error) =>
+    fail('data', `cannot read ${path}: ${error.message}. Check the path.`, error),
+  );
+  let first = 0;
+  const unbroken = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      return fail(
+        'data',
+        `${path} cannot be read as Parquet behind row ${first}: ${(error as Error).message}. Write it again, or download it again.`,
+        error,
+      );
+    }
+  };
+  const metadata = await unbroken(() => parquetMetadataAsync(file));
+  const columns = parquetSchema(metadata).children.map(({ element }) => element);
+  const { inputText, targetText } = columnNames(
+    columns.map(({ name }) => name),
+    path,
+    'its columns are',
+  );
+  for (const group of metadata.row_groups) {
+    const rowEnd = first + Number(group.num_rows);
+    const rows = await unbroken(() =>
+      parquetReadObjects({ file, metadata, compressors, columns: [inputText, targetText], rowStart: first, rowEnd }),
+    );
+    for (const [i, row] of rows.entries()) {
+      const text = (name: string): string => {
+        const value: unknown = row[name] ?? '';
+        if (typeof value === 'string') return value;
+        const type = columns.find((column) => column.name === name)?.type;
+        return fail(
+          'data',
+          `${path}: the column ${name} is of type ${type}, row ${first + i + 1}. It must hold texts.`,
+        );
+      };
+      yield { inputText: text(inputText), targetText: text(targetText) };
+    }
+    first = rowEnd;
+  }
+  if (first === 0) fail('data', `${path} is empty. It needs rows.`);
+}
