@@ -10,7 +10,7 @@ import {
   packedInput,
   packSource,
   packTarget,
-  sourceBias,
+  sourceInput,
   weightInputs,
 } from '../models/index.js';
 import { CachedDecoder } from './decoder.js';
@@ -42,13 +42,13 @@ const sequence = (length: number, seed: number) =>
 /** The logits behind the last token of each target. */
 async function wholeTarget(sources: readonly Int32Array[], targets: readonly Int32Array[]): Promise<Float32Array[]> {
   const m = Builder.create({ parameters: architecture.parameters, training: false });
-  const source = { ...packedInput('source'), bias: sourceBias() };
+  const source = sourceInput();
   const target = packedInput('target');
   const encoded = architecture.encoder(m, source);
   const attention = packedDecoderAttention(architecture.decoderAttention, source, target.layout);
   const hidden = architecture.decoder(m, { ids: target.ids, positions: target.positions, attention, encoded });
   const program = compile({ logits: linear(hidden, m.parameter(architecture.head.weight)) }, { threads: 1 });
-  const fed = feedTensors({ ...packSource(sources), ...packTarget(targets) });
+  const fed = feedTensors({ ...packSource([sources]), ...packTarget([targets]) });
   const { logits } = await program.run({ ...weightInputs(program, weights), ...fed });
   program.dispose();
   let row = 0;

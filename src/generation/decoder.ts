@@ -40,7 +40,7 @@ export class CachedDecoder implements StepDecoder {
     sources: readonly Int32Array[],
     beams: number,
   ): Promise<CachedDecoder> {
-    const fed = feedTensors(packSource(sources, programs.architecture.sourcePositions));
+    const fed = feedTensors(packSource([sources], programs.architecture.sourcePositions));
     const cross = await programs.encoder.run(fed);
     const { 'source.bias': bias, ...rest } = fed;
     disposeAll(rest);

@@ -5,9 +5,8 @@ import {
   cachedDecoderAttention,
   disposeAll,
   type ModelWeights,
-  packedInput,
   type Seq2SeqArchitecture,
-  sourceBias,
+  sourceInput,
   splitHeads,
   weightTensor,
 } from '../models/index.js';
@@ -39,14 +38,15 @@ export class GenerationPrograms {
   /** Packed sources → `cross.keys.<layer>` and `cross.values.<layer>`, [batch, heads, sourceLength, size]. */
   get encoder(): Program {
     this.#encoder ??= this.#compile('encoder', (m) => {
-      const source = { ...packedInput('source'), bias: sourceBias() };
+      const source = sourceInput();
       const encoded = this.architecture.encoder(m, source);
       const { heads } = this.architecture.decoderAttention;
+      const [rectangle] = source.layout.rectangles;
       const outputs: Record<string, Value> = {};
       for (let layer = 0; layer < this.architecture.layers; layer++) {
         const { k, v } = this.architecture.crossAttention(m, layer, encoded);
-        outputs[`cross.keys.${layer}`] = splitHeads(k, heads, source.layout);
-        outputs[`cross.values.${layer}`] = splitHeads(v, heads, source.layout);
+        outputs[`cross.keys.${layer}`] = splitHeads(k, heads, rectangle!);
+        outputs[`cross.values.${layer}`] = splitHeads(v, heads, rectangle!);
       }
       return outputs;
     });

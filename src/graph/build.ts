@@ -133,6 +133,8 @@ export const unpackRows = (x: Value, padIndex: Value, packIndex: Value): Value =
   single('unpackRows', {}, x, padIndex, packIndex);
 export const packRows = (x: Value, packIndex: Value, padIndex: Value): Value =>
   single('packRows', {}, x, packIndex, padIndex);
+export const selectRows = (x: Value, index: Value, inverse: Value): Value =>
+  single('selectRows', {}, x, index, inverse);
 export const writeRows = (cache: Value, index: Value, rows: Value): Value =>
   single('writeRows', {}, cache, index, rows);
 

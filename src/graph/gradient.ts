@@ -15,6 +15,7 @@ import {
   negate,
   packRows,
   reshape,
+  selectRows,
   sigmoid,
   slice,
   subtract,
@@ -200,6 +201,7 @@ const rules: GradientRules = {
   gatherElements: 'none',
   unpackRows: ({ inputs: [, padIndex, packIndex] }, dy) => [packRows(dy, packIndex!, padIndex!), undefined, undefined],
   packRows: ({ inputs: [, packIndex, padIndex] }, dy) => [unpackRows(dy, padIndex!, packIndex!), undefined, undefined],
+  selectRows: ({ inputs: [, index, inverse] }, dy) => [selectRows(dy, inverse!, index!), undefined, undefined],
   writeRows: 'none',
 };
 

@@ -264,6 +264,12 @@ const meanings: Meanings = {
       return row === x.shape[0] ? 0 : at(x, [row, ...rest]);
     },
   ],
+  selectRows: (_, [x, index]) => [
+    ([slot, ...rest]) => {
+      const row = at(index, [slot!]);
+      return row === x.shape[0] ? 0 : at(x, [row, ...rest]);
+    },
+  ],
   packRows: (_, [x, packIndex]) => [([row, ...rest]) => at(x, [at(packIndex, [row!]), ...rest])],
   writeRows: (_, [cache, index, rows]) => {
     const result = Float64Array.from(cache.data);

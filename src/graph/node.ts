@@ -84,6 +84,11 @@ export interface OpAttributes {
   /** (x [rectangle, …], packIndex, padIndex): the rectangle's real rows, x[packIndex]. The inverse of unpackRows. */
   packRows: None;
   /**
+   * (x [n, …], index [m], inverse [n]): row i is x[index[i]], or zero where index[i] = n. No row is taken twice; `inverse` says
+   * for each row of x where it went, or m. What several rectangles need, of which each has a part of the rows.
+   */
+  selectRows: None;
+  /**
    * (cache, index [..., r], rows): the cache with rows written at the index tuples. When the program's output for it is
    * fed the cache's own memory, only the rows are written.
    */

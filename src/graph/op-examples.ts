@@ -30,6 +30,7 @@ import {
   parameterRows,
   relu,
   reshape,
+  selectRows,
   sigmoid,
   silu,
   slice,
@@ -138,6 +139,20 @@ const padIndex: Operand = {
     const row = slot - Math.floor(slot / 4);
     return row < n && slotOf(row) === slot ? row : n;
   },
+};
+
+/** Of n rows all but the last ones go to the even slots of m; the others stay empty. */
+const someIndex: Operand = {
+  dtype: 'int32',
+  shape: ['m'],
+  isWeight: false,
+  element: (slot, { n }) => (slot % 2 === 0 && slot / 2 < n - 1 ? slot / 2 : n),
+};
+const someInverse: Operand = {
+  dtype: 'int32',
+  shape: ['n'],
+  isWeight: false,
+  element: (row, { n, m }) => (row < n - 1 && 2 * row < m ? 2 * row : m),
 };
 
 /** Tuples of the numbers 3, 0, 1, 2, so that no slot is named twice. */
@@ -310,6 +325,7 @@ export const opExamples: { readonly [K in OpName]: readonly OpExample[] } = {
   ],
   unpackRows: [of(unpackRows, ['n', 3], padIndex, packIndex), of(unpackRows, ['n', 2, 2], padIndex, packIndex)],
   packRows: [of(packRows, ['m', 3], packIndex, padIndex), of(packRows, ['m'], packIndex, padIndex)],
+  selectRows: [of(selectRows, ['n', 3], someIndex, someInverse), of(selectRows, ['n', 2, 2], someIndex, someInverse)],
   writeRows: [
     withoutGradient(writeRows, [4, 'm', 2], slots([2, 2]), [2, 2]),
     withoutGradient(writeRows, ['m', 3], slots([2, 1]), [2, 3]),

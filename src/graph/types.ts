@@ -210,6 +210,7 @@ export const typeRules: TypeRules = {
 
   unpackRows: (inputs) => rowsAt('unpackRows', inputs),
   packRows: (inputs) => rowsAt('packRows', inputs),
+  selectRows: (inputs) => rowsAt('selectRows', inputs),
 
   writeRows(inputs) {
     const [cache, index, rows] = inputs as [TensorType, TensorType, TensorType];
@@ -226,7 +227,7 @@ export const typeRules: TypeRules = {
   },
 };
 
-function rowsAt(op: 'unpackRows' | 'packRows', inputs: readonly TensorType[]): TensorType[] {
+function rowsAt(op: 'unpackRows' | 'packRows' | 'selectRows', inputs: readonly TensorType[]): TensorType[] {
   const [x, index, inverse] = inputs as [TensorType, TensorType, TensorType];
   if ([index, inverse].some(({ dtype, shape }) => dtype !== 'int32' || shape.length !== 1)) {
     refuse(op, inputs, 'the indices must be int32 of rank 1.');

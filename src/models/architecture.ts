@@ -6,8 +6,8 @@ import type { PackedInput } from './packing.js';
 
 /** The encoder's input: packed tokens, and what hides padding from attention. */
 export interface EncoderInput extends PackedInput {
-  /** [batch, 1, 1, length]: 0 for real tokens, very low for padding. */
-  readonly bias: Value;
+  /** Of each rectangle [batch, 1, 1, length]: 0 for real tokens, very low for padding. */
+  readonly biases: readonly Value[];
 }
 
 /** The decoder's input: rows of token ids, their positions, and the attention that connects them to the rest. */

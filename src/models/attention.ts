@@ -6,6 +6,7 @@ import {
   packRows,
   product,
   reshape,
+  selectRows,
   softmax,
   transpose,
   unpackRows,
@@ -13,31 +14,51 @@ import {
   writeRows,
 } from '../graph/index.js';
 import type { Builder } from './builder.js';
-import { causalBias, type PackedLayout, sourceBias } from './packing.js';
+import { causalBiases, type PackedLayout, type Rectangle, sourceBias } from './packing.js';
 
-/** Rows [tokens, heads·size] as [batch, heads, length, size]. */
-export function splitHeads(x: Value, heads: number, { batch, length, padIndex, packIndex }: PackedLayout): Value {
+/** Rows [tokens, heads·size] as [batch, heads, length, size], as far as the rectangle has them. */
+export function splitHeads(x: Value, heads: number, { batch, length, padIndex, packIndex, isOnly }: Rectangle): Value {
   const size = (x.shape[1] as number) / heads;
-  const rectangle = reshape(unpackRows(x, padIndex, packIndex), [batch, length, heads, size]);
-  return transpose(rectangle, [0, 2, 1, 3]);
+  const places = isOnly ? unpackRows(x, padIndex, packIndex) : selectRows(x, padIndex, packIndex);
+  return transpose(reshape(places, [batch, length, heads, size]), [0, 2, 1, 3]);
 }
 
-/** [batch, heads, length, size] as rows [tokens, heads·size]; the inverse of {@link splitHeads}. */
-export function mergeHeads(x: Value, { padIndex, packIndex }: PackedLayout): Value {
+/** [batch, heads, length, size] as rows [tokens, heads·size], zero where the rectangle has none; undoes {@link splitHeads}. */
+function mergeHeads(x: Value, { padIndex, packIndex, isOnly }: Rectangle): Value {
   const [batch, heads, length, size] = x.shape as [Dim, number, Dim, number];
-  const rectangle = reshape(transpose(x, [0, 2, 1, 3]), [product([batch, length]), heads * size]);
-  return packRows(rectangle, packIndex, padIndex);
+  const places = reshape(transpose(x, [0, 2, 1, 3]), [product([batch, length]), heads * size]);
+  return isOnly ? packRows(places, packIndex, padIndex) : selectRows(places, packIndex, padIndex);
+}
+
+/** Queries, keys and values as rows [tokens, heads·size]. */
+export interface Projections {
+  readonly q: Value;
+  readonly k: Value;
+  readonly v: Value;
+}
+
+/**
+ * Attention of packed queries over packed keys, as rows: in each rectangle on its own, since a sequence's keys lie where its
+ * queries do.
+ */
+export function packedAttention(
+  m: Builder,
+  { heads, dropout }: AttentionShape,
+  { q, k, v }: Projections,
+  biases: readonly Value[],
+  queries: PackedLayout,
+  keys: PackedLayout = queries,
+): Value {
+  const parts = queries.rectangles.map((rectangle, group) => {
+    const over = keys.rectangles[group]!;
+    const [qh, kh, vh] = [splitHeads(q, heads, rectangle), splitHeads(k, heads, over), splitHeads(v, heads, over)];
+    return mergeHeads(scaledDotProductAttention(m, qh, kh, vh, biases[group]!, dropout), rectangle);
+  });
+  return parts.reduce((a, b) => add(a, b));
 }
 
 /** softmax(q·kᵀ/√size + bias)·v over [batch, heads, length, size], with dropout on the probabilities. */
-export function scaledDotProductAttention(
-  m: Builder,
-  q: Value,
-  k: Value,
-  v: Value,
-  bias: Value,
-  dropoutRate: number,
-): Value {
+function scaledDotProductAttention(m: Builder, q: Value, k: Value, v: Value, bias: Value, dropoutRate: number): Value {
   const scale = 1 / Math.sqrt(q.shape[3] as number);
   const scores = add(matmul(q, k, { transposeB: true, scale }), bias);
   return matmul(m.dropout(softmax(scores), dropoutRate, 'attention_dropout'), v);
@@ -58,22 +79,14 @@ export interface AttentionShape {
 
 /** Attention over whole packed targets, as in training: a position sees itself and what is before it. */
 export function packedDecoderAttention(
-  { heads, dropout }: AttentionShape,
-  source: { readonly layout: PackedLayout; readonly bias: Value },
+  shape: AttentionShape,
+  source: { readonly layout: PackedLayout; readonly biases: readonly Value[] },
   target: PackedLayout,
 ): DecoderAttention {
-  const causal = causalBias();
+  const causal = causalBiases(target);
   return {
-    self(m, _, q, k, v) {
-      const [qh, kh, vh] = [q, k, v].map((x) => splitHeads(x, heads, target)) as [Value, Value, Value];
-      return mergeHeads(scaledDotProductAttention(m, qh, kh, vh, causal, dropout), target);
-    },
-    cross(m, _, q, project) {
-      const { k, v } = project();
-      const qh = splitHeads(q, heads, target);
-      const [kh, vh] = [k, v].map((x) => splitHeads(x, heads, source.layout)) as [Value, Value];
-      return mergeHeads(scaledDotProductAttention(m, qh, kh, vh, source.bias, dropout), target);
-    },
+    self: (m, _, q, k, v) => packedAttention(m, shape, { q, k, v }, causal, target),
+    cross: (m, _, q, project) => packedAttention(m, shape, { q, ...project() }, source.biases, target, source.layout),
   };
 }
 

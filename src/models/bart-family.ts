@@ -2,7 +2,7 @@ import { fail } from '../errors.js';
 import { add, constant, gather, multiply, type Value } from '../graph/index.js';
 import { activation } from './activations.js';
 import type { DecoderInput, EncoderInput, Seq2SeqArchitecture } from './architecture.js';
-import { mergeHeads, scaledDotProductAttention, splitHeads } from './attention.js';
+import { packedAttention } from './attention.js';
 import { type BartTraits, readBartConfig, type Side } from './bart-family-config.js';
 import { bartParameters, LOGITS_BIAS } from './bart-family-parameters.js';
 import type { Builder } from './builder.js';
@@ -51,11 +51,10 @@ export function bartFamily(json: JsonObject, traits: BartTraits): Seq2SeqArchite
     return traits.norm === 'before' ? norm(m.at(`model.${side}`), x, 'layer_norm') : x;
   };
 
-  const wholeAttention = (m: Builder, x: Value, layout: PackedLayout, bias: Value): Value => {
-    const heads = (name: string) => splitHeads(m.linear(x, name), config.heads.encoder, layout);
-    const [q, k, v] = [heads('q_proj'), heads('k_proj'), heads('v_proj')];
-    const attended = scaledDotProductAttention(m, q, k, v, bias, config.attentionDropout);
-    return m.linear(mergeHeads(attended, layout), 'out_proj');
+  const encoderAttention = (m: Builder, x: Value, layout: PackedLayout, biases: readonly Value[]): Value => {
+    const [q, k, v] = [m.linear(x, 'q_proj'), m.linear(x, 'k_proj'), m.linear(x, 'v_proj')];
+    const shape = { heads: config.heads.encoder, dropout: config.attentionDropout };
+    return m.linear(packedAttention(m, shape, { q, k, v }, biases, layout), 'out_proj');
   };
 
   const crossAttention = (m: Builder, layer: number, encoded: Value) => {
@@ -87,9 +86,9 @@ export function bartFamily(json: JsonObject, traits: BartTraits): Seq2SeqArchite
     head: { weight: config.head, bias: LOGITS_BIAS },
     crossAttention,
 
-    encoder(m: Builder, { ids, positions, layout, bias }: EncoderInput): Value {
+    encoder(m: Builder, { ids, positions, layout, biases }: EncoderInput): Value {
       return stack(m, 'encoder', embed(m, 'encoder', ids, positions), (block, x) =>
-        sublayer(block, x, 'self_attn_layer_norm', (y) => wholeAttention(block.at('self_attn'), y, layout, bias)),
+        sublayer(block, x, 'self_attn_layer_norm', (y) => encoderAttention(block.at('self_attn'), y, layout, biases)),
       );
     },
 

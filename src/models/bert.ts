@@ -1,6 +1,6 @@
 import { add, gather, slice, type Value } from '../graph/index.js';
 import type { EncoderInput } from './architecture.js';
-import { mergeHeads, scaledDotProductAttention, splitHeads } from './attention.js';
+import { packedAttention } from './attention.js';
 import type { AttentionNames, BertConfig } from './bert-config.js';
 import type { Builder } from './builder.js';
 import type { PackedInput } from './packing.js';
@@ -49,15 +49,15 @@ export function feedForwardSublayer(m: Builder, config: BertConfig, x: Value): V
 }
 
 /** The encoder under `m`: [tokens, size]. */
-export function bertEncoder(m: Builder, config: BertConfig, { ids, positions, layout, bias }: EncoderInput): Value {
+export function bertEncoder(m: Builder, config: BertConfig, { ids, positions, layout, biases }: EncoderInput): Value {
   const { layers, names } = config.family;
   let x = embed(m, config, { ids, positions });
   for (let layer = 0; layer < config.layers; layer++) {
     x = m.within(`${layers}.${layer}`, (block) => {
       const attended = attentionSublayer(block, config, names.attention, x, (project) => {
-        const heads = (name: 'query' | 'key' | 'value') => splitHeads(project(name), config.heads, layout);
-        const [q, k, v] = [heads('query'), heads('key'), heads('value')];
-        return mergeHeads(scaledDotProductAttention(block, q, k, v, bias, config.attentionDropout), layout);
+        const [q, k, v] = [project('query'), project('key'), project('value')];
+        const shape = { heads: config.heads, dropout: config.attentionDropout };
+        return packedAttention(block, shape, { q, k, v }, biases, layout);
       });
       return feedForwardSublayer(block, config, attended);
     });

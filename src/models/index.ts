@@ -13,8 +13,8 @@ export { cachedDecoderAttention, packedDecoderAttention, splitHeads } from './at
 export { disposeAll, feedTensors, resolveShape, weightInputs, weightRowsTensor, weightTensor } from './binding.js';
 export { Builder, type DropoutSite, type Initialization, type ParameterSpec } from './builder.js';
 export type { JsonObject } from './config.js';
-export { type LossGraph, lossGraph } from './loss.js';
-export { type Feeds, MASKED, packedInput, packSource, packTarget, sourceBias } from './packing.js';
+export { type LossGraph, type LossOptions, lossGraph } from './loss.js';
+export { type Feeds, groupSuffix, MASKED, packedInput, packSource, packTarget, sourceInput } from './packing.js';
 export { resizeWeights } from './resize.js';
 export { ModelWeights, PLANES } from './weights.js';
 

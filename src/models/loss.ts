@@ -17,7 +17,7 @@ import {
 import type { Seq2SeqArchitecture } from './architecture.js';
 import { packedDecoderAttention } from './attention.js';
 import { Builder, type BuilderOptions, type DropoutSite } from './builder.js';
-import { packedInput, sourceBias } from './packing.js';
+import { packedInput, sourceInput } from './packing.js';
 
 /**
  * Rows of the vocabulary projected at a time. A piece of the weight, its logits and its gradient then stay small enough for
@@ -78,20 +78,24 @@ export interface LossGraph {
   readonly dropoutSites: readonly DropoutSite[];
 }
 
+export interface LossOptions extends Omit<BuilderOptions, 'parameters'> {
+  /** Share of the label that is spread over the vocabulary. */
+  readonly labelSmoothing?: number | undefined;
+  /** Rectangles that attention works over: groups of sequences in the batch. */
+  readonly groups?: number;
+}
+
 /**
  * From token ids to the loss. Inputs: those of `packSource` and `packTarget` (the decoder's input ids), `labels` and
  * `labelWeights`; with `training` also the masks of `dropoutSites`.
  */
 export function lossGraph(
   architecture: Seq2SeqArchitecture,
-  {
-    labelSmoothing = 0,
-    ...options
-  }: Omit<BuilderOptions, 'parameters'> & { readonly labelSmoothing?: number | undefined },
+  { labelSmoothing = 0, groups = 1, ...options }: LossOptions,
 ): LossGraph {
   const m = Builder.create({ parameters: architecture.parameters, ...options });
-  const source = { ...packedInput('source'), bias: sourceBias() };
-  const target = packedInput('target');
+  const source = sourceInput(groups);
+  const target = packedInput('target', groups);
   const encoded = architecture.encoder(m, source);
   const attention = packedDecoderAttention(architecture.decoderAttention, source, target.layout);
   const hidden = architecture.decoder(m, { ids: target.ids, positions: target.positions, attention, encoded });

@@ -1,17 +1,25 @@
 import { type Dim, input, type TensorData, type Value } from '../graph/index.js';
 
-/**
- * A batch of token sequences without padding: the tokens of all sequences one after the other as rows, and the rectangle
- * [batch, length] over which attention works. Everything token-wise sees rows only.
- */
-export interface PackedLayout {
+/** Sequences side by side, as long as the longest: what attention works over. */
+export interface Rectangle {
   readonly batch: Dim;
   readonly length: Dim;
-  readonly tokens: Dim;
-  /** [batch·length] For each place of the rectangle its row; `tokens` marks padding. */
+  /** [batch·length] For each place its row; the number of rows marks padding. */
   readonly padIndex: Value;
-  /** [tokens] For each row its place in the rectangle. */
+  /** [tokens] For each row its place; where other rectangles have it, batch·length. */
   readonly packIndex: Value;
+  /** Whether all rows are in it. */
+  readonly isOnly: boolean;
+}
+
+/**
+ * A batch of token sequences without padding: the tokens of all sequences one after the other as rows, which is what everything
+ * token-wise sees. For attention they are laid out in one rectangle, or in several where lengths differ much: the sequences
+ * of like length in one.
+ */
+export interface PackedLayout {
+  readonly tokens: Dim;
+  readonly rectangles: readonly Rectangle[];
 }
 
 /** One side's tokens as inputs of a graph. */
@@ -31,72 +39,97 @@ export type Feeds = Record<string, { readonly data: TensorData; readonly shape: 
 /** Added to the attention scores of what must not be seen: far below any score, so that its softmax is exactly 0. */
 export const MASKED = -1e9;
 
-/** Declares the inputs `<side>.ids`, `.positions`, `.padIndex` and `.packIndex`. */
-export function packedInput(side: Side): PackedInput {
-  const [length, tokens] = [`${side}Length`, `${side}Tokens`];
+/** What the inputs and symbols of one rectangle among others have behind their names. */
+export const groupSuffix = (group: number, groups: number) => (groups === 1 ? '' : String(group));
+
+/** Declares the inputs `<side>.ids` and `.positions`, and for each group of sequences `.padIndex` and `.packIndex`. */
+export function packedInput(side: Side, groups = 1): PackedInput {
+  const tokens = `${side}Tokens`;
   const perToken = (name: string) => input(`${side}.${name}`, 'int32', [tokens]);
-  const padIndex = input(`${side}.padIndex`, 'int32', [`batch*${length}`]);
-  const layout = { batch: 'batch', length, tokens, padIndex, packIndex: perToken('packIndex') };
-  return { ids: perToken('ids'), positions: perToken('positions'), layout };
+  const rectangles = Array.from({ length: groups }, (_, group): Rectangle => {
+    const suffix = groupSuffix(group, groups);
+    const [batch, length] = [`batch${suffix}`, `${side}Length${suffix}`];
+    const padIndex = input(`${side}.padIndex${suffix}`, 'int32', [`${batch}*${length}`]);
+    return { batch, length, padIndex, packIndex: perToken(`packIndex${suffix}`), isOnly: groups === 1 };
+  });
+  return { ids: perToken('ids'), positions: perToken('positions'), layout: { tokens, rectangles } };
+}
+
+/** The encoder's input: packed tokens, and for each rectangle [batch, 1, 1, length] to hide padding from attention. */
+export function sourceInput(groups = 1): PackedInput & { readonly biases: readonly Value[] } {
+  const source = packedInput('source', groups);
+  return { ...source, biases: source.layout.rectangles.map((_, group) => sourceBias(groupSuffix(group, groups))) };
 }
 
 /** [batch, 1, 1, sourceLength]: added to the scores of attention over the source, to hide padding. */
-export const sourceBias = (): Value => input('source.bias', 'float32', ['batch', 1, 1, 'sourceLength']);
+export const sourceBias = (suffix = ''): Value =>
+  input(`source.bias${suffix}`, 'float32', [`batch${suffix}`, 1, 1, `sourceLength${suffix}`]);
 
-/** [targetLength, targetLength]: added to the scores of attention within the target, to hide what comes later. */
-export const causalBias = (): Value => input('target.causalBias', 'float32', ['targetLength', 'targetLength']);
+/** [targetLength, targetLength] of each rectangle: added to the scores within the target, to hide what comes later. */
+export function causalBiases({ rectangles }: PackedLayout): Value[] {
+  return rectangles.map(({ length }, group) =>
+    input(`target.causalBias${groupSuffix(group, rectangles.length)}`, 'float32', [length, length]),
+  );
+}
 
-/** Fills what {@link packedInput} and {@link sourceBias} declare. */
+/** Fills what {@link sourceInput} declares; sequences come in groups, one for each rectangle. */
 export function packSource(
-  sequences: readonly Int32Array[],
+  groups: readonly (readonly Int32Array[])[],
   positionsOf?: (sequence: Int32Array) => Int32Array,
 ): Feeds {
-  const { feeds, length } = pack('source', sequences, positionsOf);
-  const bias = new Float32Array(sequences.length * length);
-  for (const [item, sequence] of sequences.entries())
-    bias.fill(MASKED, item * length + sequence.length, (item + 1) * length);
-  feeds['source.bias'] = { data: bias, shape: [sequences.length, 1, 1, length] };
+  const { feeds, lengths } = pack('source', groups, positionsOf);
+  for (const [group, sequences] of groups.entries()) {
+    const length = lengths[group]!;
+    const bias = new Float32Array(sequences.length * length);
+    for (const [item, sequence] of sequences.entries())
+      bias.fill(MASKED, item * length + sequence.length, (item + 1) * length);
+    feeds[`source.bias${groupSuffix(group, groups.length)}`] = { data: bias, shape: [sequences.length, 1, 1, length] };
+  }
   return feeds;
 }
 
-/** Fills what {@link packedInput} and {@link causalBias} declare. */
-export function packTarget(sequences: readonly Int32Array[]): Feeds {
-  const { feeds, length } = pack('target', sequences);
-  const bias = new Float32Array(length * length);
-  for (let position = 0; position < length; position++) {
-    bias.fill(MASKED, position * length + position + 1, (position + 1) * length);
+/** Fills what {@link packedInput} and {@link causalBiases} declare. */
+export function packTarget(groups: readonly (readonly Int32Array[])[]): Feeds {
+  const { feeds, lengths } = pack('target', groups);
+  for (const [group, length] of lengths.entries()) {
+    const bias = new Float32Array(length * length);
+    for (let position = 0; position < length; position++) {
+      bias.fill(MASKED, position * length + position + 1, (position + 1) * length);
+    }
+    feeds[`target.causalBias${groupSuffix(group, groups.length)}`] = { data: bias, shape: [length, length] };
   }
-  feeds['target.causalBias'] = { data: bias, shape: [length, length] };
   return feeds;
 }
 
 function pack(
   side: Side,
-  sequences: readonly Int32Array[],
+  groups: readonly (readonly Int32Array[])[],
   positionsOf: (sequence: Int32Array) => Int32Array = (sequence) => sequence.map((_, place) => place),
-): { feeds: Feeds; length: number } {
-  const batch = sequences.length;
-  const length = Math.max(...sequences.map((sequence) => sequence.length));
-  const tokens = sequences.reduce((total, sequence) => total + sequence.length, 0);
+): { feeds: Feeds; lengths: number[] } {
+  const all = groups.flat();
+  const tokens = all.reduce((total, sequence) => total + sequence.length, 0);
   const ids = new Int32Array(tokens);
   const positions = new Int32Array(tokens);
-  const packIndex = new Int32Array(tokens);
-  const padIndex = new Int32Array(batch * length).fill(tokens);
-  let row = 0;
-  for (const [item, sequence] of sequences.entries()) {
-    ids.set(sequence, row);
-    positions.set(positionsOf(sequence), row);
-    for (let place = 0; place < sequence.length; place++, row++) {
-      packIndex[row] = item * length + place;
-      padIndex[item * length + place] = row;
-    }
-  }
   const perToken = (data: Int32Array) => ({ data, shape: [tokens] });
-  const feeds: Feeds = {
-    [`${side}.ids`]: perToken(ids),
-    [`${side}.positions`]: perToken(positions),
-    [`${side}.packIndex`]: perToken(packIndex),
-    [`${side}.padIndex`]: { data: padIndex, shape: [batch * length] },
-  };
-  return { feeds, length };
+  const feeds: Feeds = { [`${side}.ids`]: perToken(ids), [`${side}.positions`]: perToken(positions) };
+  let row = 0;
+  const lengths = groups.map((sequences, group) => {
+    const length = Math.max(...sequences.map((sequence) => sequence.length));
+    const places = sequences.length * length;
+    const packIndex = new Int32Array(tokens).fill(places);
+    const padIndex = new Int32Array(places).fill(tokens);
+    for (const [item, sequence] of sequences.entries()) {
+      ids.set(sequence, row);
+      positions.set(positionsOf(sequence), row);
+      for (let place = 0; place < sequence.length; place++, row++) {
+        packIndex[row] = item * length + place;
+        padIndex[item * length + place] = row;
+      }
+    }
+    const suffix = groupSuffix(group, groups.length);
+    feeds[`${side}.packIndex${suffix}`] = perToken(packIndex);
+    feeds[`${side}.padIndex${suffix}`] = { data: padIndex, shape: [places] };
+    return length;
+  });
+  return { feeds, lengths };
 }

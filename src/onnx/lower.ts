@@ -256,6 +256,17 @@ function plain(op: string, attributes: OnnxNode['attributes'] = {}) {
   return (writer: GraphWriter, _: unknown, inputs: readonly string[], outputs: readonly string[]): void =>
     writer.emitTo(outputs, op, inputs, attributes);
 }
+/** Rows by index, where an index behind the last row stands for a row of zeros. */
+function gatherOrZero(
+  writer: GraphWriter,
+  { inputs: [x] }: NodeOf<'unpackRows'> | NodeOf<'selectRows'>,
+  [name, index]: readonly string[],
+  outputs: readonly string[],
+): void {
+  const zero = writer.constant([0], x!.dtype, []);
+  const zeros = writer.emit('Expand', [zero, writer.shape([1, ...x!.shape.slice(1)])]);
+  writer.emitTo(outputs, 'Gather', [writer.emit('Concat', [name!, zeros], { axis: int(0) }), index!]);
+}
 const lastAxis = { axis: int(-1) };
 
 const loweringRules: LoweringRules = {
@@ -337,10 +348,7 @@ const loweringRules: LoweringRules = {
   gather: plain('Gather'),
   gatherElements: plain('GatherElements', lastAxis),
   packRows: (writer, _, [x, index], outputs) => writer.emitTo(outputs, 'Gather', [x!, index!]),
-  unpackRows(writer, { inputs: [x] }, [name, index], outputs) {
-    const zero = writer.constant([0], x!.dtype, []);
-    const zeros = writer.emit('Expand', [zero, writer.shape([1, ...x!.shape.slice(1)])]);
-    writer.emitTo(outputs, 'Gather', [writer.emit('Concat', [name!, zeros], { axis: int(0) }), index!]);
-  },
+  unpackRows: gatherOrZero,
+  selectRows: gatherOrZero,
   writeRows: plain('ScatterND'),
 };

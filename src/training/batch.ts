@@ -1,5 +1,6 @@
-import { type Feeds, packSource, packTarget, type Seq2SeqArchitecture } from '../models/index.js';
+import { type Feeds, groupSuffix, packSource, packTarget, type Seq2SeqArchitecture } from '../models/index.js';
 import type { Example } from './examples.js';
+import { rectanglesOf } from './rectangles.js';
 
 /** A batch ready to be fed, with its sizes. */
 export interface Batch {
@@ -10,6 +11,8 @@ export interface Batch {
   /** Of the rectangles [rows, longest] of both sides: what is not a token is padding to attention. */
   readonly places: number;
   readonly rows: number;
+  /** Rectangles that attention works over. */
+  readonly groups: number;
   /** What the graph's symbols stand for in this batch. */
   readonly sizes: ReadonlyMap<string, number>;
 }
@@ -21,10 +24,11 @@ export interface Batch {
  * @param share of this batch in the loss; 1/k when k batches make one optimizer step
  */
 export function createBatch(examples: readonly Example[], architecture: Seq2SeqArchitecture, share = 1): Batch {
-  const sources = examples.map(({ source }) => source);
-  const taught = examples.map(({ target }) => architecture.teach(target));
-  const decoderInputs = taught.map(({ decoderInput }) => decoderInput);
-  const labels = concatenate(taught.map((each) => each.labels));
+  const groups = rectanglesOf(examples);
+  const sources = groups.map((group) => group.map(({ source }) => source));
+  const taught = groups.map((group) => group.map(({ target }) => architecture.teach(target)));
+  const decoderInputs = taught.map((group) => group.map(({ decoderInput }) => decoderInput));
+  const labels = concatenate(taught.flat().map((each) => each.labels));
   const counts = Float32Array.from(labels, (label) => Number(label !== architecture.padTokenId));
   const labelCount = counts.reduce((total, counted) => total + counted, 0);
   const labelWeights = counts.map((counted) => (counted * share) / Math.max(1, labelCount));
@@ -34,20 +38,23 @@ export function createBatch(examples: readonly Example[], architecture: Seq2SeqA
     labels: { data: labels, shape: [labels.length] },
     labelWeights: { data: labelWeights, shape: [labels.length, 1] },
   };
-  const sourceTokens = sources.reduce((total, source) => total + source.length, 0);
-  const sourceLength = Math.max(...sources.map((source) => source.length));
-  const targetLength = Math.max(...decoderInputs.map((ids) => ids.length));
+  const sourceTokens = sources.flat().reduce((total, source) => total + source.length, 0);
   const sizes = new Map([
-    ['batch', examples.length],
     ['sourceTokens', sourceTokens],
     ['targetTokens', labels.length],
-    ['sourceLength', sourceLength],
-    ['targetLength', targetLength],
   ]);
+  let places = 0;
+  for (const [group, { length: rows }] of groups.entries()) {
+    const suffix = groupSuffix(group, groups.length);
+    const [source, target] = [longest(sources[group]!), longest(decoderInputs[group]!)];
+    sizes.set(`batch${suffix}`, rows).set(`sourceLength${suffix}`, source).set(`targetLength${suffix}`, target);
+    places += rows * (source + target);
+  }
   const tokenCount = sourceTokens + labels.length;
-  const places = examples.length * (sourceLength + targetLength);
-  return { feeds, labelCount, tokenCount, places, rows: examples.length, sizes };
+  return { feeds, labelCount, tokenCount, places, rows: examples.length, groups: groups.length, sizes };
 }
+
+const longest = (sequences: readonly Int32Array[]) => sequences.reduce((most, { length }) => Math.max(most, length), 0);
 
 function concatenate(arrays: readonly Int32Array[]): Int32Array {
   const result = new Int32Array(arrays.reduce((total, array) => total + array.length, 0));

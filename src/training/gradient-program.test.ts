@@ -10,7 +10,7 @@ import {
   packedDecoderAttention,
   packedInput,
   type Seq2SeqArchitecture,
-  sourceBias,
+  sourceInput,
   weightInputs,
 } from '../models/index.js';
 import { type Batch, createBatch } from './batch.js';
@@ -34,7 +34,7 @@ const bert = {
 /** The decoder's output, [tokens, size]. */
 async function hiddenOf(architecture: Seq2SeqArchitecture, weights: ModelWeights, batch: Batch) {
   const m = Builder.create({ parameters: architecture.parameters, training: false });
-  const source = { ...packedInput('source'), bias: sourceBias() };
+  const source = sourceInput();
   const { ids, positions, layout } = packedInput('target');
   const attention = packedDecoderAttention(architecture.decoderAttention, source, layout);
   const encoded = architecture.encoder(m, source);

@@ -37,6 +37,12 @@ interface GradientGraph {
 
 const accumulatedName = (output: string) => `earlier:${output}`;
 
+/** Programs differ in whether gradients are added to those there, and in the rectangles of attention. */
+interface Variant {
+  readonly accumulate: boolean;
+  readonly groups: number;
+}
+
 /** What is trained, and on which loss. */
 export interface Objective {
   /** Weights it does not name are frozen: their gradients are not computed. */
@@ -48,9 +54,10 @@ function buildGraph(
   architecture: Seq2SeqArchitecture,
   weights: ModelWeights,
   { isTrained = () => true, labelSmoothing }: Objective,
-  accumulate: boolean,
+  { accumulate, groups }: Variant,
 ): GradientGraph {
-  const graph = lossGraph(architecture, { training: true, labelSmoothing, isZero: (name) => weights.isZero(name) });
+  const isZero = (name: string) => weights.isZero(name);
+  const graph = lossGraph(architecture, { training: true, labelSmoothing, groups, isZero });
   const trained = graph.trainable.filter(({ node }) => node.op === 'parameter' && isTrained(node.attributes.name));
   const outputs: Record<string, Value> = { loss: graph.loss };
   const rowOutputs: RowOutputs[] = [];
@@ -87,7 +94,7 @@ export class GradientProgram {
   readonly #masks: DropoutMasks;
   readonly #threads: number;
   readonly #objective: Objective;
-  readonly #compiled = new Map<boolean, Compiled>();
+  readonly #compiled = new Map<string, Compiled>();
 
   constructor(
     architecture: Seq2SeqArchitecture,
@@ -104,7 +111,7 @@ export class GradientProgram {
 
   /** The names of the weights that get a gradient. */
   get trainable(): readonly string[] {
-    return this.#get(false).graph.trainable;
+    return this.#get({ accumulate: false, groups: 1 }).graph.trainable;
   }
 
   /**
@@ -113,7 +120,7 @@ export class GradientProgram {
    * @returns the batch's loss
    */
   async run(batch: Batch, draw: number, accumulate: boolean): Promise<number> {
-    const { graph, program, inputs, outputs } = this.#get(accumulate);
+    const { graph, program, inputs, outputs } = this.#get({ accumulate, groups: batch.groups });
     const fed = feedTensors(batch.feeds);
     const masks = await this.#drawMasks(draw, graph.dropoutSites, batch);
     const results = await program.run({ ...inputs, ...fed, ...masks }, outputs);
@@ -142,24 +149,22 @@ export class GradientProgram {
     this.#masks.dispose();
   }
 
-  #get(accumulate: boolean): Compiled {
-    let compiled = this.#compiled.get(accumulate);
-    if (!compiled) {
-      compiled = this.#compile(accumulate);
-      this.#compiled.set(accumulate, compiled);
-    }
+  #get(variant: Variant): Compiled {
+    const key = `${variant.accumulate} ${variant.groups}`;
+    const compiled = this.#compiled.get(key) ?? this.#compile(variant);
+    this.#compiled.set(key, compiled);
     return compiled;
   }
 
-  #compile(accumulate: boolean): Compiled {
-    const graph = buildGraph(this.#architecture, this.#weights, this.#objective, accumulate);
+  #compile(variant: Variant): Compiled {
+    const graph = buildGraph(this.#architecture, this.#weights, this.#objective, variant);
     const program = compile(graph.outputs, { name: 'training step', threads: this.#threads });
     const inputs = weightInputs(program, this.#weights);
     const outputs: Record<string, Tensor> = {};
     for (const [name, { parameter, start, count }] of graph.pieces) {
       const tensor = weightRowsTensor(this.#weights, parameter, PLANES.gradients, start, count);
       outputs[name] = tensor;
-      if (accumulate) inputs[accumulatedName(name)] = tensor;
+      if (variant.accumulate) inputs[accumulatedName(name)] = tensor;
     }
     return { graph, program, inputs, outputs };
   }

@@ -34,7 +34,8 @@ export function estimateMemory(
   const moments = optimizer === 'AdamW' ? 2 : Number(adafactorBeta1 !== undefined);
   const kept = 4 * (sizeOf([...weights.specs.keys()]) + (1 + moments) * sizeOf(trained));
 
-  const { loss } = lossGraph(architecture, { training: true, isZero: (name) => weights.isZero(name) });
+  const isZero = (name: string) => weights.isZero(name);
+  const { loss } = lossGraph(architecture, { training: true, groups: largest.groups, isZero });
   let made = 0;
   for (const { op, outputs } of nodesOf([loss])) {
     if (FREE.has(op)) continue;

@@ -15,7 +15,7 @@ import {
   packedDecoderAttention,
   packedInput,
   type Seq2SeqArchitecture,
-  sourceBias,
+  sourceInput,
   weightInputs,
 } from '../../src/models/index.js';
 import { createBatch, type Example, GradientProgram } from '../../src/training/index.js';
@@ -79,7 +79,7 @@ function examplesOf(sources: readonly number[][], targets: readonly number[][]):
 /** The logits of every target token, and the encoder's output. */
 async function forward({ architecture, weights }: LoadedFixture, examples: readonly Example[]) {
   const m = Builder.create({ parameters: architecture.parameters, training: false });
-  const source = { ...packedInput('source'), bias: sourceBias() };
+  const source = sourceInput();
   const target = packedInput('target');
   const encoded = architecture.encoder(m, source);
   const attention = packedDecoderAttention(architecture.decoderAttention, source, target.layout);
