@@ -14,7 +14,7 @@ import {
   writeRows,
 } from '../graph/index.js';
 import type { Builder } from './builder.js';
-import { causalBiases, type PackedLayout, type Rectangle, sourceBias } from './packing.js';
+import { causalBiases, groupSuffix, type PackedLayout, type Rectangle, sourceBias } from './packing.js';
 
 /** Rows [tokens, heads·size] as [batch, heads, length, size], as far as the rectangle has them. */
 export function splitHeads(x: Value, heads: number, { batch, length, padIndex, packIndex, isOnly }: Rectangle): Value {
@@ -49,10 +49,12 @@ export function packedAttention(
   queries: PackedLayout,
   keys: PackedLayout = queries,
 ): Value {
-  const parts = queries.rectangles.map((rectangle, group) => {
+  const { rectangles } = queries;
+  const parts = rectangles.map((rectangle, group) => {
     const over = keys.rectangles[group]!;
     const [qh, kh, vh] = [splitHeads(q, heads, rectangle), splitHeads(k, heads, over), splitHeads(v, heads, over)];
-    return mergeHeads(scaledDotProductAttention(m, qh, kh, vh, biases[group]!, dropout), rectangle);
+    const site = `attention_dropout${groupSuffix(group, rectangles.length)}`;
+    return mergeHeads(scaledDotProductAttention(m, qh, kh, vh, biases[group]!, { rate: dropout, site }), rectangle);
   });
   return parts.reduce((a, b) => add(a, b));
 }
@@ -61,7 +63,8 @@ export function packedAttention(
 function scaledDotProductAttention(m: Builder, q: Value, k: Value, v: Value, bias: Value, dropoutRate: number): Value {
   const scale = 1 / Math.sqrt(q.shape[3] as number);
   const scores = add(matmul(q, k, { transposeB: true, scale }), bias);
-  return matmul(m.dropout(softmax(scores), dropoutRate, 'attention_dropout'), v);
+  const weights = softmax(scores);
+  return matmul(dropout ? m.dropout(weights, dropout.rate, dropout.site) : weights, v);
 }
 
 /** Where a decoder's attention finds earlier positions and the encoder's output: in the batch itself, or in a cache. */
@@ -130,12 +133,12 @@ export function cachedDecoderAttention({ heads }: AttentionShape, size: number):
       self(m, layer, q, k, v) {
         const keys = write(`self.keys.${layer}`, split(k));
         const values = write(`self.values.${layer}`, split(v));
-        return merge(scaledDotProductAttention(m, split(q), keys, values, bias, 0));
+        return merge(scaledDotProductAttention(m, split(q), keys, values, bias));
       },
       cross(m, layer, q) {
         const keys = input(`cross.keys.${layer}`, 'float32', crossShape);
         const values = input(`cross.values.${layer}`, 'float32', crossShape);
-        return merge(scaledDotProductAttention(m, split(q), keys, values, padding, 0));
+        return merge(scaledDotProductAttention(m, split(q), keys, values, padding));
       },
     },
   };

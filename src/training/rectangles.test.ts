@@ -74,6 +74,30 @@ describe.each<[string, JsonObject]>([
   const gradients = () =>
     new Map(program.trainable.map((name) => [name, weights.planes.array(name, PLANES.gradients).slice()]));
 
+  it('draws dropout for each rectangle, the same again for the same draw', async () => {
+    const dropping = {
+      dropout: 0.2,
+      attention_dropout: 0.2,
+      hidden_dropout_prob: 0.2,
+      attention_probs_dropout_prob: 0.2,
+    };
+    const halves = ['encoder', 'decoder'].flatMap((side) =>
+      side in config ? [[side, { ...(config[side] as JsonObject), ...dropping }]] : [],
+    );
+    const other = architectureOf({ ...config, ...dropping, ...Object.fromEntries(halves) });
+    const dropped = new GradientProgram(other, weights, { seed: 1, threads: 2, pool });
+    const batch = createBatch([example(300, 20), ...Array.from({ length: 8 }, () => example(8, 9))], other);
+    const losses = [
+      await dropped.run(batch, 3, false),
+      await dropped.run(batch, 4, false),
+      await dropped.run(batch, 3, false),
+    ];
+    expect(batch.groups).toBe(2);
+    expect(losses[0]).toBe(losses[2]);
+    expect(losses[0]).not.toBe(losses[1]);
+    dropped.dispose();
+  });
+
   it.each([2, 3])('has the loss and gradients of its parts, %d of them', async (count) => {
     const sizes = [
       [300, 20],
