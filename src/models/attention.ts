@@ -60,7 +60,14 @@ export function packedAttention(
 }
 
 /** softmax(q·kᵀ/√size + bias)·v over [batch, heads, length, size], with dropout on the probabilities. */
-function scaledDotProductAttention(m: Builder, q: Value, k: Value, v: Value, bias: Value, dropoutRate: number): Value {
+function scaledDotProductAttention(
+  m: Builder,
+  q: Value,
+  k: Value,
+  v: Value,
+  bias: Value,
+  dropout?: { readonly rate: number; readonly site: string },
+): Value {
   const scale = 1 / Math.sqrt(q.shape[3] as number);
   const scores = add(matmul(q, k, { transposeB: true, scale }), bias);
   const weights = softmax(scores);
