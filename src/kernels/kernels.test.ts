@@ -39,7 +39,7 @@ describe('Planes', () => {
 
 describe('adamw', () => {
   it('equals the formula, inline and on threads', async () => {
-    const length = 300_001;
+    const length = 1_200_001;
     const planes = new Planes([{ name: 'w', shape: [length] }], 4);
     for (let plane = 1; plane < 4; plane++) planes.addPlane();
     const [p, g, m, v] = [0, 1, 2, 3].map((plane) => planes.array('w', plane)) as [

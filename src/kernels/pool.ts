@@ -116,7 +116,7 @@ export class SharedMemory {
 }
 
 /** Runs below this many elements are done at once: waking threads would take longer. */
-const INLINE_LIMIT = 1 << 18;
+const INLINE_LIMIT = 1 << 20;
 
 /** Threads that run kernels. Results do not depend on how many there are. */
 export class KernelPool {

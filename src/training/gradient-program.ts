@@ -94,6 +94,8 @@ export class GradientProgram {
   readonly #masks: DropoutMasks;
   readonly #threads: number;
   readonly #objective: Objective;
+  /** Rows that this step's gradients were added to, where these are all there is of a weight's gradient. */
+  readonly #touched = new Map<string, Int32Array[]>();
   readonly #compiled = new Map<string, Compiled>();
 
   constructor(
@@ -127,17 +129,30 @@ export class GradientProgram {
     disposeAll(fed, masks);
 
     const cleared = new Set<string>();
+    const touched: [parameter: string, ids: Int32Array][] = [];
     for (const { parameter, ids, rows, afterDense } of graph.rowOutputs) {
       const target = this.#weights.planes.array(parameter, PLANES.gradients);
-      if (!accumulate && !afterDense && !cleared.has(parameter)) target.fill(0);
+      if (!accumulate && !afterDense && !cleared.has(parameter)) this.#clearRows(parameter, target);
       cleared.add(parameter);
       const { initialization } = this.#weights.specs.get(parameter)!;
       const padding = initialization.kind === 'normal' ? initialization.zeroRow : undefined;
-      addRows(target, results[ids]!.data as Int32Array, results[rows]!.data as Float32Array, padding);
+      const named = results[ids]!.data as Int32Array;
+      addRows(target, named, results[rows]!.data as Float32Array, padding);
+      if (!afterDense) touched.push([parameter, named.slice()]);
     }
+    for (const [parameter, ids] of touched) this.#touched.get(parameter)!.push(ids);
     const loss = (results.loss!.data as Float32Array)[0]!;
     for (const [name, tensor] of Object.entries(results)) if (!(name in outputs)) tensor.dispose();
     return loss;
+  }
+
+  /** Makes a gradient zero that rows are all there is of: after the first time in the rows that were added to alone. */
+  #clearRows(parameter: string, gradient: Float32Array): void {
+    const before = this.#touched.get(parameter);
+    const width = gradient.length / this.#weights.specs.get(parameter)!.shape[0]!;
+    if (!before) gradient.fill(0);
+    else for (const ids of before) for (const id of ids) gradient.fill(0, id * width, (id + 1) * width);
+    this.#touched.set(parameter, []);
   }
 
   dispose(): void {

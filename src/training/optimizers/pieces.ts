@@ -2,7 +2,7 @@ import { type KernelPool, type KernelTask, task } from '../../kernels/index.js';
 import { type ModelWeights, PLANES } from '../../models/index.js';
 
 /** Work is cut into pieces of this many numbers, so that threads share it evenly. The cut does not change any result. */
-export const PIECE = 1 << 18;
+export const PIECE = 1 << 20;
 
 export function* piecesOf(length: number): Generator<{ start: number; count: number }> {
   for (let start = 0; start < length; start += PIECE) yield { start, count: Math.min(PIECE, length - start) };
