@@ -8,6 +8,8 @@ export interface ProgressStream {
 }
 
 const BAR = 24;
+/** What a bar shrinks to before a note is cut. */
+const LEAST_BAR = 8;
 const REDRAW_MS = 100;
 /** Without a terminal a line is written now and then instead of redrawing one. */
 const LINE_MS = 15_000;
@@ -24,6 +26,7 @@ export class Progress {
   readonly #start = performance.now();
   #shown = 0;
   #done = 0;
+  #from = 0;
   #note = '';
 
   /**
@@ -43,6 +46,12 @@ export class Progress {
     this.#total = total;
     this.#stream = silent ? undefined : stream;
     if (stream.isTTY !== true) this.#shown = performance.now();
+  }
+
+  /** Of work that goes on where it stopped: what was done before tells nothing of its speed. */
+  startAt(done: number): void {
+    this.#from = done;
+    this.#done = done;
   }
 
   update(done: number, note = this.#note): void {
@@ -70,26 +79,47 @@ export class Progress {
   #draw(): void {
     if (!this.#stream) return;
     const seconds = (performance.now() - this.#start) / 1000;
-    const line = (this.#total === undefined ? this.#countLine(seconds) : this.#barLine(seconds, this.#total))
-      .filter(Boolean)
-      .join('  ')
-      .slice(0, (this.#stream.columns ?? 120) - 1);
+    const width = (this.#stream.columns ?? 120) - 1;
+    const line =
+      this.#total === undefined ? this.#countLine(seconds, width) : this.#barLine(seconds, this.#total, width);
     this.#stream.write(this.#stream.isTTY ? `\r\x1b[K${line}` : `${line}\n`);
   }
 
-  #countLine(seconds: number): string[] {
+  #countLine(seconds: number, width: number): string {
     const rate = `${(this.#done / Math.max(seconds, 1e-3)).toFixed(1)} a second`;
-    return [this.#title, this.#show(this.#done), rate, this.#note, formatDuration(seconds)];
+    return fitted([this.#title, this.#show(this.#done), rate], this.#note, formatDuration(seconds), width);
   }
 
-  #barLine(seconds: number, total: number): string[] {
+  #barLine(seconds: number, total: number, width: number): string {
     const share = total === 0 ? 1 : Math.min(1, this.#done / total);
-    const filled = Math.round(share * BAR);
-    const left = share > 0 ? `${formatDuration(seconds / share - seconds)} left` : '';
-    const bar = '━'.repeat(filled) + '╌'.repeat(BAR - filled);
+    const done = this.#done - this.#from;
+    const left = done > 0 ? `${formatDuration((seconds * (total - this.#done)) / done)} left` : '';
     const time = this.#done >= total ? formatDuration(seconds) : left;
-    return [this.#title, bar, `${this.#show(this.#done)}/${this.#show(total)}`, this.#note, time];
+    const count = `${this.#show(this.#done)}/${this.#show(total)}`;
+    const room = (...rest: string[]) => width - joined([this.#title, count, ...rest, time]).length - 2;
+    const size = Math.max(0, Math.min(room(), Math.max(LEAST_BAR, Math.min(BAR, room(this.#note)))));
+    const filled = Math.round(share * size);
+    const bar = '━'.repeat(filled) + '╌'.repeat(size - filled);
+    return fitted([this.#title, bar, count], this.#note, time, width);
   }
+}
+
+function joined(parts: readonly string[]): string {
+  return parts.filter(Boolean).join('  ');
+}
+
+/** A line of at most `width` characters: the note in its middle gives way, so that the time at its end is seen. */
+function fitted(before: readonly string[], note: string, time: string, width: number): string {
+  const most = note.length + width - joined([...before, note, time]).length;
+  const short = note.length <= most ? note : most > 1 ? `${note.slice(0, most - 1).trimEnd()}…` : '';
+  return joined([...before, short, time]).slice(0, Math.max(0, width));
+}
+
+/** `5,120 tok/s`, `3.4 rows/s`; nothing before there is a rate. */
+export function formatRate(perSecond: number, unit: string): string {
+  if (!Number.isFinite(perSecond) || perSecond <= 0) return '';
+  const digits = perSecond < 10 ? 1 : 0;
+  return `${perSecond.toLocaleString('en', { maximumFractionDigits: digits })} ${unit}/s`;
 }
 
 /** `0:07`, `12:30`, `2:05:00` */

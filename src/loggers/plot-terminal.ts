@@ -15,6 +15,8 @@ const DOTS = [
   [0x40, 0x80],
 ] as const;
 const BRAILLE = 0x2800;
+/** Of the horizontal axis; stands to the right of its numbers. */
+const NAME = '  step';
 /** The mark of a series other than the first, which is a line: its points are few. */
 const MARKS = ['', '●', '▲', '■'];
 
@@ -22,14 +24,12 @@ const MARKS = ['', '●', '▲', '■'];
 export function plotTerminal(series: readonly Series[], { width, height }: TerminalPlot): string {
   const all = series.map(finite);
   if (all.every((points) => points.length === 0)) return 'There is nothing to draw yet.\n';
-  const steps = rangeOf(
-    all.flatMap((points) => [points[0]?.step ?? Number.NaN, points.at(-1)?.step ?? Number.NaN]).filter(Number.isFinite),
-  );
+  const steps = rangeOf(all.flatMap((points) => points.map(({ step }) => step)));
   const drawn = all.map((points) => thinned(points, steps, 4 * width));
   const values = rangeOf(drawn.flatMap((points) => points.map(({ value }) => value)));
   const marksAt = ticks(values, Math.max(1, Math.floor(height / 2)));
   const margin = Math.max(...marksAt.map((tick) => label(tick).length));
-  const columns = Math.max(8, width - margin - 2);
+  const columns = Math.max(8, width - margin - 2 - NAME.length);
 
   const x = (step: number) => ((step - steps.low) / (steps.high - steps.low)) * (2 * columns - 1);
   const y = (value: number) => ((values.high - value) / (values.high - values.low)) * (4 * height - 1);
@@ -60,14 +60,16 @@ export function plotTerminal(series: readonly Series[], { width, height }: Termi
   });
   const legend =
     series.length > 1 ? series.map(({ name }, i) => `${MARKS[i] || '⠒⠒'} ${name}`).join('   ') : series[0]!.name;
-  return [`${' '.repeat(margin + 2)}${legend}`, ...lines, ...stepAxis(steps, columns, margin), ''].join('\n');
+  return [`${' '.repeat(margin + 2)}${legend}`, ...lines, ...stepAxis(steps, columns, margin)]
+    .map((row) => `${row.slice(0, Math.max(width, margin + 10 + NAME.length))}\n`)
+    .join('');
 }
 
 function stepAxis(steps: { low: number; high: number }, columns: number, margin: number): string[] {
   const rule = new Array<string>(columns).fill('─');
   const names = new Array<string>(columns).fill(' ');
   let free = 0;
-  for (const tick of ticks(steps, Math.max(1, Math.floor(columns / 12))).filter(Number.isInteger)) {
+  for (const tick of ticks(steps, Math.max(2, Math.floor(columns / 12))).filter(Number.isInteger)) {
     const column = Math.round(((tick - steps.low) / (steps.high - steps.low)) * (columns - 1));
     rule[column] = '┬';
     const name = label(tick);
@@ -77,5 +79,5 @@ function stepAxis(steps: { low: number; high: number }, columns: number, margin:
     free = start + name.length + 1;
   }
   const indent = ' '.repeat(margin + 1);
-  return [`${indent}└${rule.join('')}`, `${indent} ${names.join('').trimEnd()}  step`];
+  return [`${indent}└${rule.join('')}`, `${indent} ${names.join('').trimEnd()}${NAME}`];
 }

@@ -2,7 +2,7 @@
 export function optionsTable(options: Readonly<Record<string, unknown>>): string {
   const rows = Object.entries(options).map(([name, value]) => [
     name,
-    value === undefined ? 'unset' : JSON.stringify(value),
+    value === undefined ? 'unset' : (JSON.stringify(value) ?? String(value)),
   ]);
   return table(['Option', 'Value'], rows);
 }
@@ -25,5 +25,5 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 /** A text that stays in its cell and is shown as it is. */
 function cell(text: string): string {
   const short = text.length > 400 ? `${text.slice(0, 399)}…` : text;
-  return short.replace(/[\\|`*_<>]/g, (character) => `\\${character}`).replace(/\s*\n\s*/g, ' ');
+  return short.replace(/[\\|`*_<>]/g, (character) => `\\${character}`).replace(/\s*[\r\n]\s*/g, ' ');
 }

@@ -126,6 +126,7 @@ it('writes tables whose cells keep their texts', () => {
   expect(optionsTable({ learningRate: 1e-4, seed: undefined })).toBe(
     '| Option | Value |\n| --- | --- |\n| learningRate | 0.0001 |\n| seed | unset |',
   );
-  const sample = { source: 'a|b', truth: 'c\nd', prediction: '<e>' };
+  expect(optionsTable({ metric: Math.max })).toContain('| metric | function max() { [native code] } |');
+  const sample = { source: 'a|b', truth: 'c\r\nd', prediction: '<e>' };
   expect(samplesTable([sample])).toContain('| a\\|b | c d | \\<e\\> |');
 });

@@ -31,10 +31,16 @@ const plain = (name: string) => name.toLowerCase().replace(/[^a-z0-9]/g, '');
 const byPlainName = new Map((Object.keys(builtInMetrics) as MetricName[]).map((name) => [plain(name), name]));
 
 /** What an evaluation says besides metrics. */
-const TAKEN = new Set(['eval_loss', 'global_step', 'train_loss', 'step', 'epoch']);
+const TAKEN = new Set(['eval_loss', 'loss', 'global_step', 'train_loss', 'step', 'epoch']);
 
 /** The functions that are asked for, by the names of their results. */
 export function resolveMetrics(asked: Metrics): Map<string, MetricFunction> {
+  if (typeof asked !== 'object' || asked === null) {
+    fail(
+      'metrics',
+      `they are a list of names, or functions by name, not ${JSON.stringify(asked)}. Give ["bleu"], or { mine }.`,
+    );
+  }
   if (!Array.isArray(asked)) return new Map(Object.entries(asked).map(([name, metric]) => checked(name, metric)));
   return new Map(
     asked.map((given: unknown) => {
@@ -67,6 +73,9 @@ export async function computeMetric(
   truths: readonly string[],
   predictions: readonly string[],
 ): Promise<number> {
+  if (truths.length !== predictions.length) {
+    fail('metrics', `there are ${truths.length} true texts and ${predictions.length} predictions. Give one for each.`);
+  }
   try {
     return await numberFrom(metric, truths, predictions);
   } catch (error) {

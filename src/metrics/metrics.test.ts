@@ -76,6 +76,9 @@ describe('metrics that are asked for', () => {
     expect(() => resolveMetrics(['blue'])).toThrow('metrics: there is no metric "blue". Did you mean "bleu"?');
     const notOne = { score: 'high' } as unknown as Record<string, () => number>;
     expect(() => resolveMetrics(notOne)).toThrow('metrics: score is string, not a function');
+    for (const wrong of ['bleu', null, 5, undefined]) {
+      expect(() => resolveMetrics(wrong as unknown as string[])).toThrow('metrics: they are a list of names');
+    }
     expect(() => resolveMetrics({ eval_loss: () => 1 })).toThrow(
       'metrics: "eval_loss" is what an evaluation says anyway',
     );
@@ -91,6 +94,7 @@ describe('metrics that are asked for', () => {
       'metrics: mine failed at row 3 (true text "c", prediction "z"): no c. Mend the metric.',
     );
     expect(await compute(['a', 'b', 'd'])).toBe(1);
+    await expect(computeMetric('mine', failing, ['a'], [])).rejects.toThrow('1 true texts and 0 predictions');
     const together = (truths: readonly string[]) => (truths.length > 1 ? (undefined as unknown as number) : 1);
     await expect(computeMetric('mine', together, ['a', 'b'], ['a', 'b'])).rejects.toThrow(
       'mine failed on 2 rows together, though on none alone: its result is undefined, not a number',

@@ -7,7 +7,7 @@ export interface RowLengths {
   targetLength(row: number): number;
 }
 
-/** Rows of a batch, or its tokens: those of sources and targets together; a longer row is a batch alone. */
+/** Rows of a batch, or its tokens: those of sources and targets together, without padding; a longer row is a batch alone. */
 export type BatchSize = { readonly batchSize: number } | { readonly batchTokens: number };
 
 /** The batches of one epoch, in their order. */
@@ -36,9 +36,8 @@ export function planBatches(
   { seed, epoch }: { readonly seed: number; readonly epoch: number },
 ): BatchPlan {
   const order = shuffledIndices(rows.length, seed, epoch);
-  const tokens = (row: number) => rows.sourceLength(row) + rows.targetLength(row);
   const starts =
-    'batchSize' in size ? cutByRows(order, tokens, size.batchSize) : cutByTokens(order, tokens, size.batchTokens);
+    'batchSize' in size ? cutByRows(order, rows, size.batchSize) : cutByTokens(order, rows, size.batchTokens);
   const shuffled = shuffledIndices(starts.length - 1, seed, epoch, BATCH_STREAM);
   return {
     count: shuffled.length,
@@ -47,18 +46,19 @@ export function planBatches(
 }
 
 /** Where batches begin, and the end. Rows that fill no batch are the last ones of the shuffled order, of any length. */
-function cutByRows(order: Uint32Array, tokens: (row: number) => number, batchSize: number): Uint32Array {
+function cutByRows(order: Uint32Array, rows: RowLengths, batchSize: number): Uint32Array {
   const count = Math.ceil(order.length / batchSize);
   const whole = order.length - (order.length % batchSize);
   const windowRows = windowOf(count) * batchSize;
   for (let start = 0; start < whole; start += windowRows) {
-    sortByTokens(order.subarray(start, Math.min(whole, start + windowRows)), tokens);
+    sortByLength(order.subarray(start, Math.min(whole, start + windowRows)), rows);
   }
   return Uint32Array.from({ length: count + 1 }, (_, i) => Math.min(order.length, i * batchSize));
 }
 
 /** As many rows to a batch as its tokens allow. What is left at the end of a window goes into the next. */
-function cutByTokens(order: Uint32Array, tokens: (row: number) => number, budget: number): Uint32Array {
+function cutByTokens(order: Uint32Array, rows: RowLengths, budget: number): Uint32Array {
+  const tokens = (row: number) => rows.sourceLength(row) + rows.targetLength(row);
   let total = 0;
   for (const row of order) total += tokens(row);
   const batches = Math.max(1, total / budget);
@@ -66,7 +66,7 @@ function cutByTokens(order: Uint32Array, tokens: (row: number) => number, budget
   const starts = [0];
   for (let start = 0; start < order.length; ) {
     const end = Math.min(order.length, start + windowRows);
-    sortByTokens(order.subarray(start, end), tokens);
+    sortByLength(order.subarray(start, end), rows);
     let filled = 0;
     let begin = start;
     for (let place = start; place < end; place++) {
@@ -86,9 +86,13 @@ function cutByTokens(order: Uint32Array, tokens: (row: number) => number, budget
   return Uint32Array.from(starts);
 }
 
-/** Shortest first; among equals the order stays. */
-function sortByTokens(rows: Uint32Array, tokens: (row: number) => number): void {
-  const before = rows.slice();
-  const keys = Float64Array.from(rows, (row, place) => tokens(row) * 2 ** 31 + place).sort();
-  for (const [place, key] of keys.entries()) rows[place] = before[key % 2 ** 31]!;
+/**
+ * Shortest first, by the longer side of each row, which leaves both sides less padding than the sum of them does; among
+ * equals the order stays.
+ */
+function sortByLength(some: Uint32Array, rows: RowLengths): void {
+  const before = some.slice();
+  const length = (row: number) => Math.max(rows.sourceLength(row), rows.targetLength(row));
+  const keys = Float64Array.from(some, (row, place) => length(row) * 2 ** 31 + place).sort();
+  for (const [place, key] of keys.entries()) some[place] = before[key % 2 ** 31]!;
 }

@@ -2,8 +2,9 @@ import path from 'node:path';
 import { writeFileWhole } from '../checkpoints/index.js';
 import { Seq2SeqError } from '../errors.js';
 import { KernelPool } from '../kernels/index.js';
-import { Progress } from '../progress.js';
+import { formatRate, Progress } from '../progress.js';
 import { createBatch } from './batch.js';
+import { BatchFeed } from './batch-feed.js';
 import type { BatchPlan } from './batches.js';
 import { judge } from './best-result.js';
 import { GradientProgram } from './gradient-program.js';
@@ -54,11 +55,11 @@ class Training {
   readonly #log: TrainingLog;
   readonly #progress: Progress;
   readonly #epochs: number;
-  #plan: { epoch: number; batches: BatchPlan } | undefined;
+  #plan: { readonly epoch: number; readonly batches: BatchPlan; readonly feed: BatchFeed } | undefined;
   #span = freshSpan();
   #speed = '';
-  /** The place in the run that the last checkpoint holds. */
-  #saved = '';
+  /** The last checkpoint, and the place in the run that it holds. */
+  #saved: { readonly place: string; readonly directory: string } | undefined;
 
   constructor(run: TrainingRun, directory: RunDirectory) {
     const { architecture, weights, options, seed, resume } = run;
@@ -92,6 +93,7 @@ class Training {
     }
     this.#log = new TrainingLog(path.join(run.outputDir, 'training_log.jsonl'), this.#state.global_step);
     this.#progress = new Progress('Training', totalSteps, options.silent);
+    this.#progress.startAt(this.#state.global_step);
   }
 
   async toTheEnd(): Promise<TrainingResult> {
@@ -122,7 +124,7 @@ class Training {
 
   async #epoch(): Promise<void> {
     const state = this.#state;
-    const { count } = this.#batches();
+    const { count } = this.#epochPlan().batches;
     while (state.batch_in_epoch < count && state.global_step < state.max_steps) {
       this.#run.signal?.throwIfAborted();
       await this.#step();
@@ -134,15 +136,16 @@ class Training {
 
   /** One optimizer step. The state changes at its end only, so a step cut short is made anew when the run is resumed. */
   async #step(): Promise<void> {
-    const { architecture, examples, weights, signal } = this.#run;
-    const [options, state, batches] = [this.#options, this.#state, this.#batches()];
+    const { weights, signal } = this.#run;
+    const [options, state, { batches, feed }] = [this.#options, this.#state, this.#epochPlan()];
     const count = Math.min(options.gradientAccumulationSteps, batches.count - state.batch_in_epoch);
     const done = noSums();
     for (let i = 0; i < count; i++) {
       signal?.throwIfAborted();
-      const rows = Array.from(batches.at(state.batch_in_epoch + i), (index) => examples.at(index));
-      const batch = createBatch(rows, architecture, 1 / count);
-      done.loss += await this.#program.run(batch, state.batch_number + i, i > 0);
+      const batch = feed.take(state.batch_in_epoch + i);
+      const running = this.#program.run(batch, state.batch_number + i, i > 0);
+      feed.prepare(state.batch_in_epoch + i);
+      done.loss += await running;
       done.tokens += batch.tokenCount;
       done.places += batch.places;
     }
@@ -183,7 +186,7 @@ class Training {
     const what = `at step ${state.global_step} the loss is ${loss} and the gradient norm ${norm}, at learning rate ${learningRate}`;
     this.#progress.log(`training: ${what}. The step is skipped, ${state.bad_steps} of at most ${options.maxBadSteps}.`);
     if (state.bad_steps <= options.maxBadSteps) return;
-    const rows = Array.from({ length: count }, (_, i) => [...this.#batches().at(first + i)])
+    const rows = Array.from({ length: count }, (_, i) => [...this.#epochPlan().batches.at(first + i)])
       .flat()
       .map((index) => this.#run.examples.rowNumber(index));
     const shown = rows.length > 64 ? `${rows.slice(0, 64).join(', ')}, …` : rows.join(', ');
@@ -223,12 +226,12 @@ class Training {
   #show(loss: number, learningRate: number): void {
     const { state, span } = { state: this.#state, span: this.#span };
     const seconds = (performance.now() - span.start) / 1000;
-    if (seconds > 0.5) this.#speed = `${Math.round(span.tokens / seconds).toLocaleString('en')} tok/s`;
+    if (seconds > 0.5) this.#speed = formatRate(span.tokens / seconds, 'tok');
     const running = this.#options.showRunningLoss
       ? `loss ${loss.toFixed(4)}  lr ${Number(learningRate.toPrecision(2))}`
       : '';
     const epoch = `epoch ${Math.min(state.epoch + 1, this.#epochs)}/${this.#epochs}`;
-    this.#progress.update(state.global_step, [epoch, running, this.#speed].filter(Boolean).join('  '));
+    this.#progress.update(state.global_step, [running, this.#speed, epoch].filter(Boolean).join('  '));
     this.#directory.touch();
   }
 
@@ -298,15 +301,15 @@ class Training {
     const extra = savedState(state, options.saveOptimizerAndScheduler ? this.#optimizer : undefined, results);
     const save = (place: string) => this.#run.save(place, extra);
     const directory = await this.#directory.checkpoint(name, save, options.saveTotalLimit);
-    this.#saved = this.#place();
+    this.#saved = { place: this.#place(), directory };
     await this.#run.callbacks?.onSave?.(directory, state.global_step);
     return directory;
   }
 
   /** A checkpoint of where the run is, unless the last one is just that. */
   async #saveHere(): Promise<string | undefined> {
-    const name = `checkpoint-${this.#state.global_step}`;
-    return this.#saved === this.#place() ? path.join(this.#run.outputDir, name) : await this.#checkpoint(name);
+    if (this.#saved?.place === this.#place()) return this.#saved.directory;
+    return this.#checkpoint(`checkpoint-${this.#state.global_step}`);
   }
 
   async #saveInterrupted(): Promise<void> {
@@ -325,15 +328,25 @@ class Training {
     await callbacks?.onSave?.(outputDir, this.#state.global_step);
   }
 
-  #batches(): BatchPlan {
+  /** The batches of the epoch under way. */
+  #epochPlan() {
     const { epoch } = this.#state;
-    if (this.#plan?.epoch !== epoch) this.#plan = { epoch, batches: planOfEpoch(this.#run, epoch) };
-    return this.#plan.batches;
+    if (this.#plan?.epoch === epoch) return this.#plan;
+    const { architecture, examples, options } = this.#run;
+    const batches = planOfEpoch(this.#run, epoch);
+    const { gradientAccumulationSteps: together } = options;
+    const make = (index: number) => {
+      const rows = Array.from(batches.at(index), (row) => examples.at(row));
+      const inStep = Math.min(together, batches.count - (index - (index % together)));
+      return createBatch(rows, architecture, 1 / inStep);
+    };
+    this.#plan = { epoch, batches, feed: new BatchFeed(make, batches.count, options.dataloaderNumWorkers) };
+    return this.#plan;
   }
 
   #epochsDone(): number {
     const { epoch, batch_in_epoch: batches } = this.#state;
-    return epoch + (batches === 0 ? 0 : batches / this.#batches().count);
+    return epoch + (batches === 0 ? 0 : batches / this.#epochPlan().batches.count);
   }
 
   #place(): string {

@@ -15,6 +15,8 @@ export interface TrainingOptions extends JudgingOptions, GroupOptions, ScheduleO
   /** Tokens of a batch instead of its rows. */
   batchTokens?: number | undefined;
   gradientAccumulationSteps: number;
+  /** Batches that are made ahead, while the engine is at work. */
+  dataloaderNumWorkers: number;
   labelSmoothing: number;
   /** Gradients are scaled down to this norm when theirs is larger. */
   maxGradNorm: number;
