@@ -10,11 +10,26 @@
 // Options
 export { defaultArgs, parseArgs, type Seq2SeqArgs, type Seq2SeqArgsInput } from './args/index.js';
 // Data
-export type { RowInput, Tokenizers } from './data/index.js';
+export type { ArrowTableLike, RowData, RowInput, Tokenizers } from './data/index.js';
 // The engine underneath
 export { describeEngine, type EngineDescription } from './engine/index.js';
 // Errors
 export { Seq2SeqError } from './errors.js';
+// Metrics of generated texts
+export {
+  bleu,
+  cer,
+  chrf,
+  exactMatch,
+  type MetricFunction,
+  type Metrics,
+  per,
+  rouge1,
+  rouge2,
+  rougeL,
+  rougeLsum,
+  wer,
+} from './metrics/index.js';
 // The model
 export {
   type EvalOptions,
@@ -39,4 +54,11 @@ export {
   trainTokenizer,
   type WordPieceOptions,
 } from './tokenizers/index.js';
-export type { TrainingLogEntry, TrainingResult } from './training/index.js';
+// Training
+export type {
+  EvaluationLogEntry,
+  TrainingCallbacks,
+  TrainingLogEntry,
+  TrainingResult,
+  TrainingStep,
+} from './training/index.js';

@@ -48,8 +48,8 @@ export interface EncodedRows {
 }
 
 /** Rows are read and tokenised so many at a time, or so many characters: enough to be worth threads, little to hold. */
-const BLOCK_ROWS = 400_000;
-const BLOCK_CHARACTERS = 40_000_000;
+const BLOCK_ROWS = 250_000;
+const BLOCK_CHARACTERS = 24_000_000;
 
 /** Whether there is nothing to learn from a row. */
 export function isBlank({ inputText, targetText }: Row): boolean {

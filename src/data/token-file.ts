@@ -12,7 +12,7 @@ import { TokenStore } from './token-store.js';
 
 const MAGIC = 's2s-tok1';
 /** Ids up to this many bytes stay in memory, whatever the cache is told. */
-const IN_MEMORY = 2 ** 28;
+const IN_MEMORY = 2 ** 26;
 /** Ids, or bytes, that are handled at once. */
 const PIECE = 2 ** 20;
 

@@ -63,12 +63,12 @@ export interface TrainingStep {
   readonly gradientNorm: number;
 }
 
-/** Called while training, and waited for. What one throws ends training. */
+/** Called while training, and waited for, if they return a promise. What one throws ends training. */
 export interface TrainingCallbacks {
-  onStep?: ((step: TrainingStep) => void | Promise<void>) | undefined;
-  onEvaluate?: ((results: Readonly<Record<string, number>>, step: number) => void | Promise<void>) | undefined;
+  onStep?: ((step: TrainingStep) => unknown) | undefined;
+  onEvaluate?: ((results: Readonly<Record<string, number>>, step: number) => unknown) | undefined;
   /** Hears of each directory that was saved: checkpoints, the best model, the final one. */
-  onSave?: ((directory: string, step: number) => void | Promise<void>) | undefined;
+  onSave?: ((directory: string, step: number) => unknown) | undefined;
 }
 
 export interface TrainingRun {
