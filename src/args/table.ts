@@ -55,15 +55,29 @@ export const trainingOptions = {
   adafactorClipThreshold: o.works(o.positive, 1, "Root mean square at which Adafactor's update is clipped."),
   adafactorDecayRate: o.works(o.number, -0.8, "Exponent of Adafactor's running mean of squared gradients."),
   adafactorEps: o.works(o.pair, [1e-30, 1e-3], "Adafactor's two regularisers: squared gradient, weight scale."),
-  adafactorRelativeStep: o.works(o.flag, true, 'Adafactor derives its learning rate from the step.'),
+  adafactorRelativeStep: o.works(o.flag, true, 'Adafactor derives its learning rate from the step.', {
+    note: 'While on, `learningRate` and `scheduler` do not count for Adafactor. Transformers refuses a learning rate beside it, which Simple Transformers always gives.',
+  }),
   adafactorScaleParameter: o.works(o.flag, true, 'Adafactor scales its learning rate by the weights.'),
-  adafactorWarmupInit: o.works(o.flag, true, "Adafactor's relative step starts with a warm-up."),
-  cosineScheduleNumCycles: o.works(o.notNegative, 0.5, 'Waves of the cosine schedules.'),
-  polynomialDecayScheduleLrEnd: o.works(o.notNegative, 1e-7, 'Last learning rate of the polynomial schedule.'),
+  adafactorWarmupInit: o.works(o.flag, true, "Adafactor's relative step starts with a warm-up.", {
+    note: 'Needs `adafactorRelativeStep`; refused without it, as in Transformers.',
+  }),
+  cosineScheduleNumCycles: o.works(o.notNegative, 0.5, 'Waves of the cosine schedules.', {
+    note: 'Of both cosine schedules, as in the reference.',
+  }),
+  polynomialDecayScheduleLrEnd: o.works(o.notNegative, 1e-7, 'Last learning rate of the polynomial schedule.', {
+    note: 'Must be below `learningRate`, as in Transformers.',
+  }),
   polynomialDecaySchedulePower: o.works(o.notNegative, 1, 'Exponent of the polynomial schedule.'),
-  customLayerParameters: o.works(o.list, [], 'Optimizer settings for the parameters of single layers.'),
-  customParameterGroups: o.works(o.list, [], 'Optimizer settings for named parameters.'),
-  trainCustomParametersOnly: o.works(o.flag, false, 'Trains the parameters of the custom groups alone.'),
+  customLayerParameters: o.works(o.list, [], 'Optimizer settings for the parameters of single layers.', {
+    note: "`layer` is the exact number, in encoder and decoder alike; the reference never finds BART's `layers.`, and `layer.1` in `layer.10`. Biases and layer norms are not decayed.",
+  }),
+  customParameterGroups: o.works(o.list, [], 'Optimizer settings for named parameters.', {
+    note: "Python's keys or ours; tied names such as `lm_head.weight` are found. Unknown names, and a weight in two groups, are refused. Without `weight_decay` a group has `weightDecay`, where the reference takes PyTorch's default of 0.01.",
+  }),
+  trainCustomParametersOnly: o.works(o.flag, false, 'Trains the parameters of the custom groups alone.', {
+    note: 'The rest is frozen: no gradients, no state of the optimizer.',
+  }),
 };
 
 export const dataOptions = {
@@ -86,7 +100,9 @@ export const dataOptions = {
   ),
   srcLang: o.works(o.text, 'en_XX', 'Language code of the sources (mbart, mbart50).'),
   tgtLang: o.works(o.text, 'ro_RO', 'Language code of the targets (mbart, mbart50).'),
-  reprocessInputData: o.works(o.flag, true, 'Tokenises anew although a cache exists.'),
+  reprocessInputData: o.works(o.flag, true, 'Tokenises anew although a cache exists.', {
+    note: 'False uses the token file of an earlier time if data, tokenizer and lengths are those of then.',
+  }),
   noCache: o.works(o.flag, false, 'Writes no cache of tokenised rows.', {
     note: 'With very many rows a temporary file takes its place, which goes when training ends.',
   }),
@@ -94,7 +110,9 @@ export const dataOptions = {
   cacheDir: o.works(o.path, 'cache_dir/', 'Directory of the cache of tokenised rows.', {
     note: 'Packed tokens, keyed by the content of the data, the tokenizer and the options; the reference keys by the count of rows.',
   }),
-  datasetCacheDir: o.works(o.path.optional(), undefined, 'Directory of the cache of datasets.'),
+  datasetCacheDir: o.works(o.path.optional(), undefined, 'Directory of the cache of datasets.', {
+    note: 'Where given, the cache of tokenised rows is there instead of in `cacheDir`.',
+  }),
   useMultiprocessing: o.works(o.flag, false, 'Tokenises training rows in worker threads, however few they are.', {
     note: 'Nothing is forked. More than 20,000 rows, or 2 million characters, are tokenised in threads by themselves.',
     python: { default: true },
@@ -109,8 +127,8 @@ export const dataOptions = {
   multiprocessingChunksize: o.works(o.integer, -1, 'Most rows that such a thread takes at once; below 1, 2,000.', {
     python: { local: true },
   }),
-  dataloaderNumWorkers: o.works(o.wholeNumber, 0, 'How many workers make batches.', {
-    note: 'Batches are packed from tokenised rows in less time than one thread notices, so that any number gives the same.',
+  dataloaderNumWorkers: o.works(o.wholeNumber, 0, 'Batches that are made ahead, while the engine is at work.', {
+    note: 'No processes: packing a batch takes a thread less than a millisecond. The result is the same.',
     python: { local: true },
   }),
   useHfDatasets: o.refused(
@@ -131,7 +149,9 @@ export const evaluationOptions = {
   evalBatchSize: o.works(o.count, 8, 'Texts of a batch in evaluation and prediction.', {
     note: 'The results do not depend on it: eval_loss is the mean over tokens, not over batches.',
   }),
-  evaluateGeneratedText: o.works(o.flag, false, 'Also generates texts in evaluation, for metrics on them.'),
+  evaluateGeneratedText: o.works(o.flag, false, 'Also generates texts in evaluation, for metrics on them.', {
+    note: 'With no metric named: bleu, chrf and exactMatch. Metrics that are named or given are computed without it.',
+  }),
   metrics: o.works(
     o.names,
     [],
@@ -234,9 +254,14 @@ export const loggingOptions = {
   tensorboardDir: o.works(o.path.optional(), undefined, 'Directory of TensorBoard files.', {
     note: 'Unset, nothing is written; the reference then writes to `runs/`.',
   }),
-  wandbProject: o.works(o.text.optional(), undefined, 'Project on Weights & Biases.'),
-  wandbKwargs: o.works(o.object, {}, 'Further settings of Weights & Biases.'),
+  wandbProject: o.works(o.text.optional(), undefined, 'Project on Weights & Biases.', {
+    note: 'Sent in the background; a network that fails costs a warning.',
+  }),
+  wandbKwargs: o.works(o.object, {}, 'Further settings of Weights & Biases.', {
+    note: '`entity`, `name`, `id`, `group`, `tags`, `notes`, `job_type`, `mode` and `config` of `wandb.init`; others are refused.',
+  }),
   sweepConfig: o.works(o.object.optional(), undefined, 'Options set by a sweep of Weights & Biases.', {
+    note: 'Values by option, or as W&B keeps them, `{ name: { value } }`; they override all others.',
     python: { local: true },
   }),
 };
