@@ -97,7 +97,8 @@ export async function encodeRows(
         return !isDropped;
       });
       const before = done;
-      const report = (half: number) => (texts: number) => onProgress?.(before + (half * kept.length + texts) / 2);
+      const report = (half: number) => (texts: number) =>
+        onProgress?.(before + Math.floor((half * kept.length + texts) / 2));
       const sources = await encodeSide(
         kept.map((row) => row.inputText),
         sides[0],
