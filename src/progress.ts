@@ -27,6 +27,7 @@ export class Progress {
   #shown = 0;
   #done = 0;
   #from = 0;
+  #line = '';
   #note = '';
 
   /**
@@ -82,6 +83,9 @@ export class Progress {
     const width = (this.#stream.columns ?? 120) - 1;
     const line =
       this.#total === undefined ? this.#countLine(seconds, width) : this.#barLine(seconds, this.#total, width);
+    // Without a terminal nothing is gained by the same line again.
+    if (!this.#stream.isTTY && line === this.#line) return;
+    this.#line = line;
     this.#stream.write(this.#stream.isTTY ? `\r\x1b[K${line}` : `${line}\n`);
   }
 

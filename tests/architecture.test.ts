@@ -12,7 +12,7 @@ const neutral = ['data', 'tokenizers', 'args', 'hub', 'metrics', 'loggers'];
 /** Rooms that use the library as its users do, through the files at the top of src. */
 const outer = ['cli'];
 /** Files at the top that rooms may import. */
-const shared = ['errors.ts', 'progress.ts', 'model-types.ts', 'aside.ts'];
+const shared = ['errors.ts', 'progress.ts', 'model-types.ts', 'aside.ts', 'edit-distance.ts'];
 /** They serve tests, and take their random numbers from `data`. */
 const testHelpers = ['graph/interpret.ts', 'graph/op-examples.ts'];
 const native = ['koffi', 'onnxruntime-node'];

@@ -356,7 +356,12 @@ describe('killed at any moment', () => {
     const source = path.resolve(import.meta.dirname, '..');
     const options = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 };
     const names = fs.readdirSync(import.meta.dirname).filter((name) => !name.endsWith('.test.ts'));
-    for (const name of ['errors.ts', 'aside.ts', ...names.map((name) => path.join('checkpoints', name))]) {
+    for (const name of [
+      'errors.ts',
+      'edit-distance.ts',
+      'aside.ts',
+      ...names.map((name) => path.join('checkpoints', name)),
+    ]) {
       const { outputText } = ts.transpileModule(fs.readFileSync(path.join(source, name), 'utf8'), {
         compilerOptions: options,
       });

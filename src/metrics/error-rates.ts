@@ -1,3 +1,4 @@
+import { editDistance } from '../edit-distance.js';
 import { characters, singleSpaces, strip, words } from './python-text.js';
 
 type Split = (text: string) => readonly string[];
@@ -27,27 +28,4 @@ export const per = errorRate(words);
 /** The share of predictions that are the truth, to the letter. */
 export function exactMatch(truths: readonly string[], predictions: readonly string[]): number {
   return truths.filter((truth, i) => truth === predictions[i]).length / Math.max(1, truths.length);
-}
-
-/** The fewest insertions, deletions and substitutions that turn one into the other (Levenshtein). */
-function editDistance(a: readonly string[], b: readonly string[]): number {
-  const numbers = new Map<string, number>();
-  const numbered = (items: readonly string[]) =>
-    Uint32Array.from(items, (item) => {
-      const number = numbers.get(item) ?? numbers.size;
-      numbers.set(item, number);
-      return number;
-    });
-  const [from, to] = [numbered(a), numbered(b)];
-  let previous = Uint32Array.from({ length: to.length + 1 }, (_, j) => j);
-  let current = new Uint32Array(to.length + 1);
-  for (let i = 1; i <= from.length; i++) {
-    current[0] = i;
-    for (let j = 1; j <= to.length; j++) {
-      const substitution = previous[j - 1]! + Number(from[i - 1] !== to[j - 1]);
-      current[j] = Math.min(substitution, previous[j]! + 1, current[j - 1]! + 1);
-    }
-    [previous, current] = [current, previous];
-  }
-  return previous[to.length]!;
 }
