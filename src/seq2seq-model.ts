@@ -114,7 +114,8 @@ export class Seq2SeqModel {
     this.#args = args;
     this.#isTraining = true;
     const { evalData, signal } = options;
-    const [parts, threads] = [this.#parts, this.#threads];
+    const parts = this.#parts;
+    const threads = threadsOf(args, resume);
     const open: ModelRows[] = [];
     const prepare = async (data: RowData, purpose: Purpose) => {
       const rows = await prepareRows(data, purpose, parts, args, signal);
@@ -255,6 +256,17 @@ function requireEvaluation(
         'Name one of these, or give that metric.',
     );
   }
+}
+
+/** As many as the run had before, for another number rounds otherwise; who asks for that is told. */
+function threadsOf({ threads }: Seq2SeqArgs, resume: ResumePoint | undefined): number {
+  const before = resume?.state.threads;
+  if (threads !== undefined && before !== undefined && threads !== before) {
+    process.stderr.write(
+      `resume: the run had ${before} threads and goes on with ${threads}; its result will differ in the last digits.\n`,
+    );
+  }
+  return threads ?? before ?? physicalCores();
 }
 
 function resumeOf(outputDir: string, from: string | boolean | undefined): ResumePoint | undefined {

@@ -13,7 +13,7 @@ beforeEach(() => {
 afterEach(() => rmSync(outputDir, { recursive: true }));
 
 const stateAt = (global_step: number, runId = 'a', more: Partial<TrainerState> = {}): TrainerState => ({
-  ...initialState({ runId, seed: 7, totalSteps: 100, identity: { data: {}, options: {} } }),
+  ...initialState({ runId, seed: 7, threads: 2, totalSteps: 100, identity: { data: {}, options: {} } }),
   global_step,
   ...more,
 });

@@ -68,7 +68,9 @@ class Training {
     this.#directory = directory;
     const { totalSteps, epochs } = planOfRun(run);
     this.#epochs = epochs;
-    this.#state = resume?.state ?? initialState({ runId: run.runId, seed, totalSteps, identity: run.identity });
+    this.#state =
+      resume?.state ??
+      initialState({ runId: run.runId, seed, threads: options.threads, totalSteps, identity: run.identity });
     const warmupSteps = warmupStepsOf(totalSteps, options.warmupSteps, options.warmupRatio);
     this.#schedule = createSchedule(options.scheduler, options, warmupSteps, totalSteps);
     this.#pool = new KernelPool(options.threads);

@@ -10,7 +10,7 @@ const identity = { data: { 'training rows': 'abc' }, options: { learningRate: 1e
 
 describe('trainer_state.json', () => {
   it('comes back as it was, numbers that JSON has no form for among them', () => {
-    const state = initialState({ runId: 'a', seed: 2 ** 32 - 1, totalSteps: 40, identity });
+    const state = initialState({ runId: 'a', seed: 2 ** 32 - 1, threads: 2, totalSteps: 40, identity });
     state.total.loss = 0.1 + 0.2;
     state.progress_scores.push({ global_step: 3, train_loss: Number.NaN, eval_loss: Number.NEGATIVE_INFINITY });
     writeFileSync(path.join(directory, STATE_FILE), stateToJson(state));

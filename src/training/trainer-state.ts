@@ -54,6 +54,8 @@ export interface TrainerState extends BestState {
   /** Training has ended. */
   finished: 'steps' | 'early stopping' | null;
   seed: number;
+  /** That computed so far: another number rounds otherwise. */
+  threads: number;
   /** Steps skipped because the loss or a gradient was not finite. */
   bad_steps: number;
   /** Over all steps but bad ones. */
@@ -68,6 +70,7 @@ export interface TrainerState extends BestState {
 export function initialState(run: {
   runId: string;
   seed: number;
+  threads: number;
   totalSteps: number;
   identity: RunIdentity;
 }): TrainerState {
@@ -82,6 +85,7 @@ export function initialState(run: {
     step_pending: false,
     finished: null,
     seed: run.seed,
+    threads: run.threads,
     bad_steps: 0,
     ...noBest,
     total: noSums(),
@@ -124,7 +128,7 @@ export function readState(directory: string): TrainerState | undefined {
       error,
     );
   }
-  const expected = initialState({ runId: '', seed: 0, totalSteps: 0, identity: { data: {}, options: {} } });
+  const expected = initialState({ runId: '', seed: 0, threads: 1, totalSteps: 0, identity: { data: {}, options: {} } });
   const missing = Object.keys(expected).filter((name) => !(name in (state ?? {})));
   if (state?.format !== 1 || missing.length > 0) {
     fail(
