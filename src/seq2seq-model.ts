@@ -107,7 +107,7 @@ export class Seq2SeqModel {
     if (untrainable !== undefined) fail('config.json', untrainable);
     const args = options.args ? updateArgs(this.#args, options.args) : this.#args;
     const metrics = metricsOf(args, options.metrics);
-    if (args.evaluateDuringTraining) requireEvaluation(args, metrics, options.evalData);
+    requireEvaluation(args, metrics, options.evalData);
     const outputDir = options.outputDir ?? args.outputDir;
     const resume = resumeOf(outputDir, options.resumeFromCheckpoint);
     if (!options.resumeFromCheckpoint && !args.overwriteOutputDir) requireEmpty(outputDir);
@@ -241,10 +241,16 @@ function metricsOf(args: Seq2SeqArgs, given: Metrics = []): ReadonlyMap<string, 
 
 /** What evaluating while training needs is asked for before the first step. */
 function requireEvaluation(
-  { earlyStoppingMetric }: Seq2SeqArgs,
+  { evaluateDuringTraining, useEarlyStopping, earlyStoppingMetric }: Seq2SeqArgs,
   metrics: ReadonlyMap<string, MetricFunction>,
   evalData: unknown,
 ): void {
+  if (!evaluateDuringTraining) {
+    if (useEarlyStopping) {
+      fail('args', 'useEarlyStopping needs evaluations while training. Set evaluateDuringTraining, and give evalData.');
+    }
+    return;
+  }
   if (evalData === undefined) {
     fail('trainModel', 'evaluateDuringTraining is set, but there are no rows to evaluate on. Give evalData.');
   }

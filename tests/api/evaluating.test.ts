@@ -118,6 +118,9 @@ describe('evaluating while training', () => {
     await expect(run('no-rows', evaluating, { evalData: undefined })).rejects.toThrow(
       'trainModel: evaluateDuringTraining is set, but there are no rows to evaluate on. Give evalData.',
     );
+    await expect(run('no-evaluations', { useEarlyStopping: true })).rejects.toThrow(
+      'args: useEarlyStopping needs evaluations while training.',
+    );
     const metric = { ...evaluating, earlyStoppingMetric: 'accuracy' };
     await expect(run('no-metric', metric)).rejects.toThrow(
       'earlyStoppingMetric is "accuracy", which no evaluation produces: there will be eval_loss.',
