@@ -35,7 +35,11 @@ def main():
             writer.write_table(typed, max_chunksize=4)
         with pa.ipc.new_stream(FOLDER / f"{name}-stream.arrow", typed.schema) as writer:
             writer.write_table(typed, max_chunksize=4)
-    feather.write_feather(table.select(["input_text", "target_text"]), FOLDER / "v2.feather", compression="uncompressed")
+    texts = table.select(["input_text", "target_text"])
+    for compression in ["uncompressed", "lz4", "zstd"]:
+        feather.write_feather(texts, FOLDER / f"{compression}.feather", compression=compression)
+    many = pa.table({"input_text": [f"row {i} " + "again " * (i % 50) for i in range(3000)], "target_text": ["x"] * 3000})
+    feather.write_feather(many, FOLDER / "many-lz4.feather", compression="lz4")
     numbers = pa.table({"input_text": [1, 2], "target_text": ["a", "b"]})
     with pa.ipc.new_file(FOLDER / "numbers.arrow", numbers.schema) as writer:
         writer.write_table(numbers)

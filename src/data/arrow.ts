@@ -1,5 +1,6 @@
 import { open } from 'node:fs/promises';
 import { fail } from '../errors.js';
+import { decodeLz4Frame } from './lz4-frame.js';
 import { columnNames, type Row } from './rows.js';
 
 // Apache Arrow's tables: those that a program has in memory, of whatever copy of the package, and files of both kinds, the file
@@ -40,9 +41,20 @@ export async function* tableRows(table: ArrowTableLike, name: string, first = 0)
   }
 }
 
+/** The package, with what it lacks: how record batches are decompressed. Loaded late, since few need it. */
+async function readers() {
+  const [arrow, { decompressZstd }] = await Promise.all([import('apache-arrow'), import('hyparquet-compressors')]);
+  const { CompressionType, compressionRegistry } = arrow;
+  if (!compressionRegistry.get(CompressionType.ZSTD)) {
+    compressionRegistry.set(CompressionType.ZSTD, { decode: (bytes) => decompressZstd(bytes) });
+    compressionRegistry.set(CompressionType.LZ4_FRAME, { decode: decodeLz4Frame });
+  }
+  return arrow;
+}
+
 /** The rows of a file, record batch by record batch. */
 export async function* arrowFileRows(path: string): AsyncGenerator<Row> {
-  const { RecordBatchReader } = await import('apache-arrow');
+  const { RecordBatchReader } = await readers();
   const file = await open(path).catch((error: Error) =>
     fail('data', `cannot read ${path}: ${error.message}. Check the path.`, error),
   );

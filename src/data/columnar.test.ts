@@ -21,7 +21,7 @@ test.each([
     (name) => `${name}.parquet`,
   ),
   ...['file', 'large', 'dictionary'].flatMap((name) => [`${name}.arrow`, `${name}-stream.arrow`]),
-  'v2.feather',
+  ...['uncompressed', 'lz4', 'zstd'].map((name) => `${name}.feather`),
   'dataset/data-00000-of-00001.arrow',
 ])('%s has the rows, with nothing for what is missing', async (name) => {
   expect(await read(fixture(name))).toEqual(expected);
@@ -53,6 +53,12 @@ test.each(['snappy.parquet', 'file.arrow', 'file-stream.arrow'])(
     );
   },
 );
+
+test('blocks of LZ4 that reach back into one another', async () => {
+  const rows = await read(fixture('many-lz4.feather'));
+  expect(rows).toHaveLength(3000);
+  for (const [i, { inputText }] of rows.entries()) expect(inputText).toBe(`row ${i} ${'again '.repeat(i % 50)}`);
+});
 
 test('a table in memory', async () => {
   const table = tableFromIPC(readFileSync(fixture('dictionary.arrow')));
