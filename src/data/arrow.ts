@@ -1,10 +1,12 @@
-import { open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { fail } from '../errors.js';
 import { decodeLz4Frame } from './lz4-frame.js';
 import { columnNames, type Row } from './rows.js';
 
 // Apache Arrow's tables: those that a program has in memory, of whatever copy of the package, and files of both kinds, the file
 // format and the stream that Python's `datasets` writes.
+
+const END_OF_STREAM = Buffer.from([255, 255, 255, 255, 0, 0, 0, 0]);
 
 interface Column {
   get(index: number): unknown;
@@ -58,6 +60,8 @@ export async function* arrowFileRows(path: string): AsyncGenerator<Row> {
   const file = await open(path).catch((error: Error) =>
     fail('data', `cannot read ${path}: ${error.message}. Check the path.`, error),
   );
+  // Asked first, since the reader closes the file behind the last batch.
+  const isWhole = await isEnded(file);
   let rows = 0;
   try {
     const batches = await unbroken(path, rows, async () => (await RecordBatchReader.from(file)).open());
@@ -68,10 +72,23 @@ export async function* arrowFileRows(path: string): AsyncGenerator<Row> {
       yield* tableRows(next.value, path, rows);
       rows += next.value.numRows;
     }
+    if (!isWhole) {
+      fail(
+        'data',
+        `${path} ends behind row ${rows} without the mark that closes a stream: it was cut. Write it again, or download it again.`,
+      );
+    }
   } finally {
     await file.close();
   }
   if (rows === 0) fail('data', `${path} is empty. It needs rows.`);
+}
+
+/** The file format ends with its magic, a stream with a message of no length; one cut between messages has neither. */
+async function isEnded(file: FileHandle): Promise<boolean> {
+  const { size } = await file.stat();
+  const { buffer } = await file.read(Buffer.alloc(8), 0, 8, Math.max(0, size - 8));
+  return buffer.toString('latin1').endsWith('ARROW1') || buffer.equals(END_OF_STREAM);
 }
 
 /** A broken file fails deep in the package, in words that name neither the file nor what to do. */

@@ -54,6 +54,13 @@ test.each(['snappy.parquet', 'file.arrow', 'file-stream.arrow'])(
   },
 );
 
+test('a stream that lost its end, though no message is cut, is refused', async () => {
+  const whole = readFileSync(fixture('file-stream.arrow'));
+  const place = path.join(scratch, 'endless.arrow');
+  writeFileSync(place, whole.subarray(0, whole.length - 8));
+  await expect(read(place)).rejects.toThrow(/endless\.arrow ends behind row 10 without the mark/);
+});
+
 test('blocks of LZ4 that reach back into one another', async () => {
   const rows = await read(fixture('many-lz4.feather'));
   expect(rows).toHaveLength(3000);

@@ -110,20 +110,22 @@ async function* jsonRows(text: AsyncIterable<string>, path: string): AsyncGenera
         error,
       );
     }
-    yield toRow(value, `${path}, line ${number}`);
+    yield toRow(value, `${path}, line ${number}`, true);
   }
   if (empty) fail('data', `${path} is empty. It needs a line for every row, with ${NEEDED}.`);
 }
 
-export function toRow(value: unknown, where: string): Row {
+/** A checked row. In files a text that is null is an empty one, as in the tables that have types; in a program it is an error. */
+export function toRow(value: unknown, where: string, ofFile = false): Row {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     fail('data', `${where} is ${kindOf(value)}. A row is an object with ${NEEDED}.`);
   }
   const field = (name: keyof Row): string => {
     const [python, ours] = COLUMNS[name];
     const object = value as Record<string, unknown>;
-    const text = object[python] ?? object[ours];
+    const text = object[python] === undefined ? object[ours] : object[python];
     if (typeof text === 'string') return text;
+    if (text === null && ofFile) return '';
     return fail(
       'data',
       `${where}: ${python} is ${text === undefined ? 'missing' : kindOf(text)}. It must be a string.`,
