@@ -1,6 +1,6 @@
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { Seq2SeqArgsInput, TrainOptions } from '../../src/index.js';
 import { allDropout, changeJson, fixture, loadBart, readJson, rowsOf, temporaryFolder } from '../support.js';
 
@@ -161,4 +161,17 @@ it('saves no optimizer where it is told not to', async () => {
     expect(existsSync(join(outputDir, name, 'model.safetensors'))).toBe(true);
     expect(existsSync(join(outputDir, name, 'optimizer.safetensors'))).toBe(false);
   }
+});
+
+it('goes on with the threads it had, unless told otherwise', async () => {
+  const outputDir = join(folder, 'threads');
+  await run(outputDir, { args: { threads: 1 }, until: 3 });
+  const threads = (place: string) => readJson(join(outputDir, place, 'trainer_state.json')).threads;
+  expect(threads('checkpoint-3')).toBe(1);
+  const said = vi.spyOn(process.stderr, 'write').mockImplementation(() => true);
+  await run(outputDir, { args: { threads: null }, options: { resumeFromCheckpoint: true }, until: 4 });
+  expect(said).not.toHaveBeenCalled();
+  await run(outputDir, { args: { threads: 2 }, options: { resumeFromCheckpoint: true }, until: 5 });
+  expect(said.mock.calls.join()).toContain('the run had 1 threads and goes on with 2');
+  said.mockRestore();
 });
