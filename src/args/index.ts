@@ -4,6 +4,7 @@ export { type Option, placeholder, showDefault } from './option.js';
 export { fromPythonJson, type PythonArgs, toPythonJson } from './python-json.js';
 export {
   checkArgs,
+  checkOption,
   defaultArgs,
   optionFromText,
   parseArgs,

@@ -137,7 +137,21 @@ function relativeStep(settings: OptimizerSettings, step: number): number | undef
   return Math.min(settings.adafactorWarmupInit ? 1e-6 * step : 1e-2, 1 / Math.sqrt(step));
 }
 
-function requireMeaning({ adafactorRelativeStep, adafactorWarmupInit }: OptimizerSettings): void {
+function requireMeaning({
+  adafactorRelativeStep,
+  adafactorWarmupInit,
+  adafactorEps,
+  adafactorDecayRate,
+}: OptimizerSettings): void {
+  if (adafactorEps.some((epsilon) => epsilon < 0)) {
+    fail('args', `adafactorEps is ${adafactorEps.join(', ')}; neither number may be below 0.`);
+  }
+  if (adafactorDecayRate > 0) {
+    fail(
+      'args',
+      `adafactorDecayRate is ${adafactorDecayRate}; above 0 the running mean never forgets. Give -0.8, or the like.`,
+    );
+  }
   if (!adafactorWarmupInit || adafactorRelativeStep) return;
   fail(
     'args',

@@ -1,3 +1,4 @@
+import { checkOption } from '../../args/index.js';
 import { fail, nearest, refuseUnknown } from '../../errors.js';
 import type { ModelWeights } from '../../models/index.js';
 import type { OptimizerName, OptimizerSettings, ParameterGroup } from './optimizer.js';
@@ -52,7 +53,7 @@ export function parameterGroups(weights: ModelWeights, options: GroupOptions): P
   for (const [i, group] of options.customParameterGroups.entries()) {
     const area = `customParameterGroups[${i}]`;
     const { params, settings, given } = readGroup(group, 'params', options, area);
-    if (!Array.isArray(params))
+    if (!Array.isArray(params) || params.length === 0)
       fail('args', `${area}: params is a list of names of weights, not ${JSON.stringify(params)}.`);
     const names = params.map((name) => take(weightNamed(weights, String(name), area), area));
     const decay = (name: string) => (given.has('weightDecay') || decays(name) ? settings.weightDecay : 0);
@@ -61,14 +62,17 @@ export function parameterGroups(weights: ModelWeights, options: GroupOptions): P
   for (const [i, group] of options.customLayerParameters.entries()) {
     const area = `customLayerParameters[${i}]`;
     const { layer, settings } = readGroup(group, 'layer', options, area);
-    const names = trained(weights).filter((name) => layerOf(name) === layer && !taken.has(name));
-    if (names.length === 0) {
+    const ofLayer = trained(weights).filter((name) => layerOf(name) === Number(layer));
+    const names = ofLayer.filter((name) => !taken.has(name));
+    if (ofLayer.length === 0) {
       const numbers = [...new Set(trained(weights).map(layerOf))].filter((number) => number !== undefined);
       fail(
         'args',
         `${area}: there is no layer ${JSON.stringify(layer)}. The layers are ${numbers.sort((a, b) => a - b).join(', ')}.`,
       );
     }
+    if (names.length === 0)
+      fail('args', `${area}: all weights of layer ${layer} are in groups before it. Leave it out.`);
     groups.push(
       usual(
         names.map((name) => take(name, area)),
@@ -119,29 +123,18 @@ function weightNamed(weights: ModelWeights, name: string, area: string): string 
   );
 }
 
-/** A custom group: what it is of, and the settings it has on top of the options. */
+/** A custom group: what it is of, and the settings it has on top of the options, each checked as the option is. */
 function readGroup<K extends string>(group: unknown, subject: K, options: GroupOptions, area: string) {
   const keys = KEYS[options.optimizer];
-  const ours = Object.values(keys);
-  refuseUnknown('args', group, [subject, ...Object.keys(keys), ...ours]);
+  refuseUnknown(area, group, [subject, ...Object.keys(keys), ...Object.values(keys)]);
   const { [subject]: of, ...entries } = group as Record<string, unknown>;
   if (of === undefined) fail('args', `${area} does not say what it is of. Give ${subject}.`);
   const settings: Record<string, unknown> = { ...options };
   const given = new Set<SettingName>();
   for (const [key, value] of Object.entries(entries)) {
     const name = keys[key] ?? (key as SettingName);
-    const usualValue = name === 'adafactorBeta1' ? 0 : options[name];
-    const fits = Array.isArray(usualValue)
-      ? Array.isArray(value) && value.length === 2 && value.every((part) => Number.isFinite(part))
-      : typeof usualValue === 'number'
-        ? Number.isFinite(value)
-        : typeof value === typeof usualValue;
-    if (!fits)
-      fail(
-        'args',
-        `${area}: ${key} is ${JSON.stringify(value)}; ${JSON.stringify(usualValue)} is a value of its kind.`,
-      );
-    settings[name] = value;
+    if (given.has(name)) fail('args', `${area}: ${key} is given twice, under both its names. Keep one.`);
+    settings[name] = checkOption(name, value, key, area) ?? undefined;
     given.add(name);
   }
   return { [subject]: of, settings, given } as unknown as Record<K, unknown> & {

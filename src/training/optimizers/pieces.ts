@@ -1,7 +1,10 @@
 import { type KernelPool, type KernelTask, task } from '../../kernels/index.js';
 import { type ModelWeights, PLANES } from '../../models/index.js';
 
-/** Work is cut into pieces of this many numbers, so that threads share it evenly. The cut does not change any result. */
+/**
+ * Work is cut into pieces of this many numbers, so that threads share it evenly. How many threads there are changes no bit;
+ * where the cuts are does, since sums are added piece by piece: another number here is another version of every run.
+ */
 export const PIECE = 1 << 20;
 
 export function* piecesOf(length: number): Generator<{ start: number; count: number }> {
