@@ -24,7 +24,7 @@ interface Task {
 
 const tasks: Record<string, Task> = {
   pronounce: { type: 'bart', make: makePronounce, rows: 3000, shippedRows: 480 },
-  kinds: { type: 'bert', make: makeKinds, rows: 480, shippedRows: 48 },
+  kinds: { type: 'bert', make: makeKinds, rows: 1200, shippedRows: 48 },
 };
 
 const options = flags({ turns: 3, threads: 2, batch: 8, task: '' });
