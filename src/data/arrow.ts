@@ -1,11 +1,13 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { fail } from '../errors.js';
 import { decodeLz4Frame } from './lz4-frame.js';
-import { columnNames, type Row } from './rows.js';
+import { columnNames, kindOf, type Row } from './rows.js';
 
 // Apache Arrow's tables: those that a program has in memory, of whatever copy of the package, and files of both kinds, the file
 // format and the stream that Python's `datasets` writes.
 
+/** Types by the names that the package gives them. */
+const TEXTS = /^(Large)?Utf8(View)?$|^Dictionary<.*Utf8.*>$|^Null$/;
 const END_OF_STREAM = Buffer.from([255, 255, 255, 255, 0, 0, 0, 0]);
 
 interface Column {
@@ -31,12 +33,15 @@ export async function* tableRows(table: ArrowTableLike, name: string, first = 0)
     name,
     'its columns are',
   );
+  for (const { name: label, type } of table.schema.fields) {
+    if (label !== found.inputText && label !== found.targetText) continue;
+    if (!TEXTS.test(String(type))) fail('data', `${name}: the column ${label} is of type ${type}. It must hold texts.`);
+  }
   const [inputs, targets] = [table.getChild(found.inputText)!, table.getChild(found.targetText)!];
   const text = (column: Column, label: string, i: number): string => {
     const value = column.get(i) ?? '';
     if (typeof value === 'string') return value;
-    const { type } = table.schema.fields.find((field) => field.name === label)!;
-    return fail('data', `${name}: the column ${label} is of type ${type}, row ${first + i + 1}. It must hold texts.`);
+    return fail('data', `${name}: ${label} of row ${first + i + 1} is ${kindOf(value)}. It must be a text.`);
   };
   for (let i = 0; i < table.numRows; i++) {
     yield { inputText: text(inputs, found.inputText, i), targetText: text(targets, found.targetText, i) };

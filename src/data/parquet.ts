@@ -1,5 +1,5 @@
 import { fail } from '../errors.js';
-import { columnNames, type Row } from './rows.js';
+import { columnNames, kindOf, type Row } from './rows.js';
 
 /** The rows of a Parquet file, row group by row group. A missing text is an empty one. */
 export async function* parquetRows(path: string): AsyncGenerator<Row> {
@@ -27,6 +27,11 @@ export async function* parquetRows(path: string): AsyncGenerator<Row> {
     path,
     'its columns are',
   );
+  for (const name of [inputText, targetText]) {
+    const { type } = columns.find((column) => column.name === name)!;
+    if (type !== 'BYTE_ARRAY')
+      fail('data', `${path}: the column ${name} is of type ${type ?? 'group'}. It must hold texts.`);
+  }
   for (const group of metadata.row_groups) {
     const rowEnd = first + Number(group.num_rows);
     const rows = await unbroken(() =>
@@ -36,11 +41,7 @@ export async function* parquetRows(path: string): AsyncGenerator<Row> {
       const text = (name: string): string => {
         const value: unknown = row[name] ?? '';
         if (typeof value === 'string') return value;
-        const type = columns.find((column) => column.name === name)?.type;
-        return fail(
-          'data',
-          `${path}: the column ${name} is of type ${type}, row ${first + i + 1}. It must hold texts.`,
-        );
+        return fail('data', `${path}: ${name} of row ${first + i + 1} is ${kindOf(value)}. It must be a text.`);
       };
       yield { inputText: text(inputText), targetText: text(targetText) };
     }
