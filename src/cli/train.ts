@@ -5,7 +5,6 @@ import { addArgsFlags } from './flags.js';
 import { requireReadable } from './input.js';
 import { addModelFlags, requestedModel, withModel } from './model.js';
 import { printResult } from './output.js';
-import { plotRun } from './plot.js';
 
 interface Flags {
   readonly trainData?: string;
@@ -42,7 +41,7 @@ async function train(
   const signal = stopSignal();
   const result = await withModel(load, signal, async (model) => {
     const { globalStep, trainingLoss } = await model.trainModel(trainData, { evalData, resumeFromCheckpoint, signal });
-    if (plot) await plotRun(model.args.outputDir);
+    if (plot) await (await import('./plot.js')).plotRun(model.args.outputDir);
     signal.throwIfAborted();
     const trained = { global_step: globalStep, training_loss: trainingLoss };
     return evalData === undefined

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Agent, type Dispatcher, ProxyAgent, request } from 'undici';
+import { type Dispatcher, request } from 'undici';
 import { fail } from '../errors.js';
 import {
   describeNetworkError,
@@ -10,7 +10,7 @@ import {
   reasonOf,
   Unreachable,
 } from './failures.js';
-import { proxyFor } from './proxy.js';
+import { dispatcherFor, proxyFor } from './proxy.js';
 import type { HubSettings } from './settings.js';
 
 /** The head of an answer, and where it came from after redirects. */
@@ -178,23 +178,10 @@ export class HubClient {
     const key = proxy?.href ?? '';
     const known = this.#dispatchers.get(key);
     if (known) return known;
-    const connect = { timeout: answerTimeout };
-    const made = proxy ? proxyAgent(proxy, connect) : new Agent({ connect });
+    const made = dispatcherFor(proxy, answerTimeout);
     this.#dispatchers.set(key, made);
     return made;
   }
-}
-
-function proxyAgent(proxy: URL, connect: { timeout: number }): Dispatcher {
-  const [user, password] = [decodeURIComponent(proxy.username), decodeURIComponent(proxy.password)];
-  return new ProxyAgent({
-    uri: proxy.origin,
-    proxyTls: connect,
-    requestTls: connect,
-    // http goes through a proxy as requests for whole addresses, which all proxies take; tunnels are for https.
-    proxyTunnel: false,
-    ...(user && { token: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}` }),
-  });
 }
 
 export interface Retries {

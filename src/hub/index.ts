@@ -1,2 +1,3 @@
+export { dispatcherFor, proxyFor } from './proxy.js';
 export { resolveModel } from './resolve.js';
 export type { HubOptions, HubProgress } from './settings.js';

@@ -1,4 +1,5 @@
 import net from 'node:net';
+import { Agent, type Dispatcher, ProxyAgent } from 'undici';
 import { fail } from '../errors.js';
 import type { Environment } from './settings.js';
 
@@ -58,4 +59,22 @@ function isInNetwork(host: string, network: string): boolean {
   const type = family === 4 ? 'ipv4' : 'ipv6';
   list.addSubnet(address, Number(bits), type);
   return list.check(host, type);
+}
+
+/** What sends requests: through a proxy, or directly. @param timeout milliseconds until a connection has to stand */
+export function dispatcherFor(proxy: URL | undefined, timeout: number): Dispatcher {
+  const connect = { timeout };
+  return proxy ? proxyAgent(proxy, connect) : new Agent({ connect });
+}
+
+function proxyAgent(proxy: URL, connect: { timeout: number }): Dispatcher {
+  const [user, password] = [decodeURIComponent(proxy.username), decodeURIComponent(proxy.password)];
+  return new ProxyAgent({
+    uri: proxy.origin,
+    proxyTls: connect,
+    requestTls: connect,
+    // http goes through a proxy as requests for whole addresses, which all proxies take; tunnels are for https.
+    proxyTunnel: false,
+    ...(user && { token: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}` }),
+  });
 }

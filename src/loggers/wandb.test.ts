@@ -35,7 +35,7 @@ beforeEach(async () => {
       response.statusCode = statuses.shift() ?? 200;
       const { name, project, entity = 'me' } = body.variables ?? {};
       const bucket = { name, historyLineCount: 0, project: { name: project, entity: { name: entity } } };
-      const answer = request.url === '/graphql' ? { data: { upsertBucket: { bucket, inserted: true } } } : {};
+      const answer = request.url?.endsWith('/graphql') ? { data: { upsertBucket: { bucket, inserted: true } } } : {};
       response.end(response.statusCode === 200 ? JSON.stringify(answer) : 'no');
     });
   });
@@ -132,6 +132,15 @@ describe('a run on Weights & Biases', () => {
     expect(performance.now() - start).toBeLessThan(2000);
     expect(said.filter((line) => /^wandb: the server answers 401/.test(line))).toHaveLength(1);
     expect(said.filter((line) => /^wandb: 1 lines could not be sent/.test(line))).toHaveLength(2);
+  });
+
+  it('goes through a proxy where one is named', async () => {
+    const behind = { ...env, HTTP_PROXY: env.WANDB_BASE_URL, WANDB_BASE_URL: 'http://wandb.example' };
+    const logger = WandbLogger.start({ project: 'p', kwargs: {}, config: {}, env: behind })!;
+    logger.scalars(1, { loss: 1 });
+    await logger.close();
+    expect(requests[0]!.url).toBe('http://wandb.example/graphql');
+    expect(historyOf(requests)).toMatchObject([{ _step: 1, loss: 1 }]);
   });
 
   it('is left out without a key, and where it is turned off', () => {

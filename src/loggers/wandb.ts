@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
+import { type Dispatcher, fetch } from 'undici';
+import { dispatcherFor, proxyFor } from '../hub/index.js';
 import type { RunLogger } from './run-logger.js';
 import { type WandbSettings, wandbSettings } from './wandb-settings.js';
 
@@ -59,6 +61,8 @@ export class WandbLogger implements RunLogger {
   readonly #stop = new AbortController();
   readonly #sending: Promise<void>;
   #summary: Record<string, unknown> = {};
+  /** Goes through the proxy that HTTPS_PROXY, HTTP_PROXY and NO_PROXY say. */
+  #dispatcher: Dispatcher | undefined;
   #offset = 0;
   #lost = 0;
   #warned = false;
@@ -98,6 +102,8 @@ export class WandbLogger implements RunLogger {
     const gaveUp = delay(patience, undefined, { signal: waiting.signal }).catch(() => undefined);
     await Promise.race([this.#sending, gaveUp]);
     waiting.abort();
+    // Connections that wait for more would keep the process.
+    await this.#dispatcher?.destroy();
     const left = this.#lines.length + this.#lost;
     if (left > 0) warn(`${left} lines could not be sent within ${patience / 1000} seconds and are lost.`);
   }
@@ -176,7 +182,10 @@ export class WandbLogger implements RunLogger {
 
   async #request(url: string, body: object): Promise<unknown> {
     const key = Buffer.from(`api:${this.#settings.apiKey}`).toString('base64');
+    const proxy = proxyFor(new URL(url), {}, this.#start.env ?? process.env);
+    this.#dispatcher ??= dispatcherFor(proxy, TIMEOUT);
     const response = await fetch(url, {
+      dispatcher: this.#dispatcher,
       method: 'POST',
       headers: { authorization: `Basic ${key}`, 'content-type': 'application/json' },
       body: JSON.stringify(body),
