@@ -43,6 +43,21 @@ def main():
     numbers = pa.table({"input_text": [1, 2], "target_text": ["a", "b"]})
     with pa.ipc.new_file(FOLDER / "numbers.arrow", numbers.schema) as writer:
         writer.write_table(numbers)
+    refused = {
+        "binary": pa.array([b"x", b"\xff"]),
+        "no-binary": pa.nulls(2, pa.binary()),
+        "list": pa.array([["a"], ["b"]]),
+        "no-list": pa.nulls(2, pa.list_(pa.string())),
+        "no-number": pa.nulls(2, pa.int64()),
+    }
+    for name, values in refused.items():
+        typed = pa.table({"input_text": values, "target_text": ["a", "b"]})
+        pq.write_table(typed, FOLDER / f"{name}.parquet")
+        with pa.ipc.new_file(FOLDER / f"{name}.arrow", typed.schema) as writer:
+            writer.write_table(typed)
+    # A column of texts whose bytes are no UTF-8: pyarrow lets them be called so.
+    broken = pa.StringArray.from_buffers(1, pa.array([b"\xff"]).buffers()[1], pa.py_buffer(b"\xff"))
+    pq.write_table(pa.table({"input_text": broken, "target_text": ["a"]}), FOLDER / "not-utf8.parquet")
     Dataset.from_dict({"input_text": INPUTS, "target_text": TARGETS}).save_to_disk(str(FOLDER / "dataset"))
     for place in (FOLDER / "dataset").glob("*.json"):
         place.unlink()

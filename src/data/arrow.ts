@@ -7,7 +7,7 @@ import { columnNames, kindOf, type Row } from './rows.js';
 // format and the stream that Python's `datasets` writes.
 
 /** Types by the names that the package gives them. */
-const TEXTS = /^(Large)?Utf8(View)?$|^Dictionary<.*Utf8.*>$|^Null$/;
+const TEXTS = /^((Large)?Utf8(View)?|Dictionary<\w+, (Large)?Utf8(View)?>|Null)$/;
 const END_OF_STREAM = Buffer.from([255, 255, 255, 255, 0, 0, 0, 0]);
 
 interface Column {
@@ -65,6 +65,10 @@ export async function* arrowFileRows(path: string): AsyncGenerator<Row> {
   const file = await open(path).catch((error: Error) =>
     fail('data', `cannot read ${path}: ${error.message}. Check the path.`, error),
   );
+  if ((await file.stat()).size === 0) {
+    await file.close();
+    fail('data', `${path} is empty. It needs rows.`);
+  }
   // Asked first, since the reader closes the file behind the last batch.
   const isWhole = await isEnded(file);
   let rows = 0;

@@ -30,6 +30,13 @@ test.each([
 test.each([
   ['numbers.parquet', /numbers\.parquet: the column input_text is of type INT64\. It must hold texts/],
   ['numbers.arrow', /numbers\.arrow: the column input_text is of type Int64\. It must hold texts/],
+  ...['binary', 'no-binary'].map((name) => [`${name}.parquet`, /column input_text is of type BYTE_ARRAY\./] as const),
+  ...['binary', 'no-binary'].map((name) => [`${name}.arrow`, /column input_text is of type Binary\./] as const),
+  ...['list', 'no-list'].map((name) => [`${name}.parquet`, /column input_text is of type LIST\./] as const),
+  ...['list', 'no-list'].map((name) => [`${name}.arrow`, /column input_text is of type List<Utf8>\./] as const),
+  ['no-number.parquet', /column input_text is of type INT64\./],
+  ['no-number.arrow', /column input_text is of type Int64\./],
+  ['not-utf8.parquet', /not-utf8\.parquet cannot be read as Parquet behind row 0: .*utf-8/],
   ['other-columns.parquet', /other-columns\.parquet has no column input_text; its columns are "text", "label"/],
 ])('%s is refused', async (name, message) => {
   await expect(read(fixture(name))).rejects.toThrow(message);
@@ -59,6 +66,12 @@ test('a stream that lost its end, though no message is cut, is refused', async (
   const place = path.join(scratch, 'endless.arrow');
   writeFileSync(place, whole.subarray(0, whole.length - 8));
   await expect(read(place)).rejects.toThrow(/endless\.arrow ends behind row 10 without the mark/);
+});
+
+test.each(['empty.parquet', 'empty.arrow', 'empty.feather'])('%s of no bytes is refused', async (name) => {
+  const place = path.join(scratch, name);
+  writeFileSync(place, '');
+  await expect(read(place)).rejects.toThrow(`${name} is empty. It needs rows.`);
 });
 
 test('blocks of LZ4 that reach back into one another', async () => {
@@ -96,9 +109,12 @@ describe('compressed text', () => {
   test('that is cut, or none, is refused', async () => {
     const packed = gzipSync(text);
     await expect(read(write('cut.tsv.gz', packed.subarray(0, packed.length - 20)))).rejects.toThrow(
-      /cut\.tsv\.gz is no whole gzip file: .* behind \d+ unpacked bytes/,
+      /cut\.tsv\.gz is not gzip from its beginning to its end: unexpected end of file/,
     );
-    await expect(read(write('none.tsv.gz', Buffer.from(text)))).rejects.toThrow(/none\.tsv\.gz is no whole gzip file/);
+    await expect(read(write('none.tsv.gz', Buffer.from(text)))).rejects.toThrow(/none\.tsv\.gz is not gzip from/);
+    await expect(read(write('more.tsv.gz', Buffer.concat([packed, Buffer.from('more')])))).rejects.toThrow(
+      /more\.tsv\.gz is not gzip from its beginning to its end: incorrect header check/,
+    );
     await expect(read(path.join(scratch, 'nowhere.tsv.gz'))).rejects.toThrow(/cannot read .*nowhere/);
   });
 });

@@ -42,18 +42,14 @@ async function* contentOf(path: string): ByteSource {
 }
 
 async function* read(stream: Readable, path: string): ByteSource {
-  let bytes = 0;
   try {
-    for await (const chunk of stream as AsyncIterable<Uint8Array>) {
-      bytes += chunk.length;
-      yield chunk;
-    }
+    yield* stream as AsyncIterable<Uint8Array>;
   } catch (error) {
     if (!(error instanceof Error && 'code' in error)) throw error;
     if ('syscall' in error) fail('data', `cannot read ${path}: ${error.message}. Check the path.`, error);
     fail(
       'data',
-      `${path} is no whole gzip file: ${error.message} behind ${bytes} unpacked bytes. Download it again.`,
+      `${path} is not gzip from its beginning to its end: ${error.message}. Compress it again, or download it again.`,
       error,
     );
   }

@@ -122,6 +122,7 @@ describe('readTable', () => {
       '{"input_text":"a\\tb","target_text":""}\n\n{"targetText":"d","inputText":"c","more":1}\r\n',
       rows(['a\tb', ''], ['c', 'd']),
     ],
+    ['null.jsonl', '{"input_text":null,"target_text":"a"}\n', rows(['', 'a'])],
     ['b.json', '\ufeff{"input_text":"😀","target_text":"y"}', rows(['😀', 'y'])],
   ])('%s', async (name, content, expected) => {
     const path = file(name, content);
