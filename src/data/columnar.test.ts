@@ -27,7 +27,7 @@ test.each([
   expect(await read(fixture(name))).toEqual(expected);
 });
 
-test.each([
+test.each<readonly [name: string, message: RegExp]>([
   ['numbers.parquet', /numbers\.parquet: the column input_text is of type INT64\. It must hold texts/],
   ['numbers.arrow', /numbers\.arrow: the column input_text is of type Int64\. It must hold texts/],
   ...['binary', 'no-binary'].map((name) => [`${name}.parquet`, /column input_text is of type BYTE_ARRAY\./] as const),
