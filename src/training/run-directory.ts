@@ -76,7 +76,12 @@ export class RunDirectory {
     }
   }
 
-  /** Notes the run in the directory itself, so that it can be resumed before its first checkpoint. */
+  /** Notes a run at its beginning, so that it can be resumed before its first checkpoint; one noted already stays as it is. */
+  async noteStart(state: TrainerState): Promise<void> {
+    if (stateOrNothing(this.path)?.run_id !== state.run_id) await this.note(state);
+  }
+
+  /** Notes where the run of the directory is. */
   async note(state: TrainerState): Promise<void> {
     await writeFileWhole(path.join(this.path, STATE_FILE), stateToJson(state), 'outputDir');
   }
@@ -181,7 +186,7 @@ function stateOrNothing(directory: string): TrainerState | undefined {
 /** Where a run goes on, or starts although it was asked to go on. */
 export interface ResumePoint {
   readonly state: TrainerState;
-  /** With weights and the optimizer's state; undefined at the run's beginning. */
+  /** With weights, and the optimizer's state unless the run has ended; undefined at the run's beginning. */
   readonly directory: string | undefined;
 }
 
@@ -197,8 +202,8 @@ export function resumePoint(outputDir: string, from: string | true): ResumePoint
     const last = checkpointsOf(outputDir, run.run_id)
       .filter(({ directory }) => isResumable(directory))
       .at(-1);
-    // Ended runs have nothing to go on with, unless what they wrote last was lost.
-    return last ?? { state: run, directory: undefined };
+    // The model of a run that has ended lies in the directory itself; there is no optimizer beside it, and no need of one.
+    return last ?? { state: run, directory: run.finished ? outputDir : undefined };
   }
   const state = readState(from);
   if (!state) {

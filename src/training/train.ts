@@ -40,6 +40,11 @@ export async function train(run: TrainingRun): Promise<TrainingResult> {
   }
 }
 
+/** Of a resumed run too, for an output directory that it was not in before. */
+function stateAtStart({ runId, seed, options, identity, resume }: TrainingRun, totalSteps: number): TrainerState {
+  return initialState({ runId, seed, threads: resume?.state.threads ?? options.threads, totalSteps, identity });
+}
+
 /** For the speed: tokens since a time. */
 const freshSpan = () => ({ tokens: 0, start: performance.now() });
 
@@ -68,9 +73,7 @@ class Training {
     this.#directory = directory;
     const { totalSteps, epochs } = planOfRun(run);
     this.#epochs = epochs;
-    this.#state =
-      resume?.state ??
-      initialState({ runId: run.runId, seed, threads: options.threads, totalSteps, identity: run.identity });
+    this.#state = resume?.state ?? stateAtStart(run, totalSteps);
     const warmupSteps = warmupStepsOf(totalSteps, options.warmupSteps, options.warmupRatio);
     this.#schedule = createSchedule(options.scheduler, options, warmupSteps, totalSteps);
     this.#pool = new KernelPool(options.threads);
@@ -101,7 +104,7 @@ class Training {
   async toTheEnd(): Promise<TrainingResult> {
     const state = this.#state;
     try {
-      if (!this.#options.noSave && state.global_step === 0) await this.#directory.note(state);
+      if (!this.#options.noSave) await this.#directory.noteStart(stateAtStart(this.#run, state.max_steps));
       if (state.step_pending) await this.#afterStep();
       while (!state.finished) await this.#epoch();
       this.#progress.finish();

@@ -175,3 +175,33 @@ it('goes on with the threads it had, unless told otherwise', async () => {
   expect(said.mock.calls.join()).toContain('the run had 1 threads and goes on with 2');
   said.mockRestore();
 });
+
+describe('a run without checkpoints', () => {
+  const args = { numTrainEpochs: 1, saveSteps: 0, saveModelEveryEpoch: false, saveEvalCheckpoints: false };
+
+  it('that has ended keeps its model when it is resumed', async () => {
+    const outputDir = join(folder, 'ended-without-checkpoints');
+    const { globalStep } = (await run(outputDir, { args }))!;
+    const trained = weightsOf(outputDir);
+    expect(trained.equals(weightsOf(fixture('base')))).toBe(false);
+    const again = await run(outputDir, { args, options: { resumeFromCheckpoint: true } });
+    expect(again!.globalStep).toBe(globalStep);
+    expect(weightsOf(outputDir).equals(trained)).toBe(true);
+  });
+});
+
+it('goes on in a directory that it was resumed into from another one', async () => {
+  const [from, outputDir, whole] = ['moved-from', 'moved-to', 'moved-whole'].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ];
+  await run(whole);
+  await run(from, { until: 7 });
+  await run(outputDir, { options: { resumeFromCheckpoint: join(from, 'checkpoint-7') }, until: 11 });
+  const steps: number[] = [];
+  const onStep = ({ step }: { step: number }) => void steps.push(step);
+  await run(outputDir, { options: { resumeFromCheckpoint: true, onStep } });
+  expect(steps[0]).toBe(12);
+  expect(weightsOf(outputDir).equals(weightsOf(whole))).toBe(true);
+});
