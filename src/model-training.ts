@@ -11,6 +11,7 @@ import { pick } from './pick.js';
 import {
   type Evaluation,
   type ResumePoint,
+  RunPlan,
   requireSameRun,
   type TrainingCallbacks,
   type TrainingResult,
@@ -94,21 +95,21 @@ export async function trainParts(training: ModelTraining): Promise<TrainingResul
     saveTotalLimit: args.saveTotalLimit ?? 0,
     showRunningLoss: training.showRunningLoss,
   };
-  const planned = {
-    examples: rows.examples,
-    options,
-    seed: args.manualSeed ?? resume?.state.seed ?? randomInt(2 ** 32),
-  };
+  const seed = args.manualSeed ?? resume?.state.seed ?? randomInt(2 ** 32);
+  const plan = new RunPlan(rows.examples, options, seed);
   if (!args.silent) {
-    for (const line of trainingSummary(parts, args, rows, planned, process.stderr.columns))
+    for (const line of trainingSummary(parts, args, rows, plan, process.stderr.columns))
       process.stderr.write(`${line}\n`);
   }
   const loggers = startLoggers(args, runId, resume?.state.global_step ?? 0);
   try {
     return await train({
-      ...planned,
       architecture: parts.architecture,
       weights: parts.weights,
+      examples: rows.examples,
+      options,
+      seed,
+      plan,
       outputDir,
       runId,
       identity,

@@ -2,14 +2,14 @@ import type { Seq2SeqArgs } from './args/index.js';
 import type { ModelParts } from './model-parts.js';
 import type { ModelRows } from './model-rows.js';
 import {
+  type BatchPlan,
   createBatch,
+  type Examples,
   estimateMemory,
   memoryThere,
   type ParameterGroup,
-  type PlannedRun,
   parameterGroups,
-  planOfEpoch,
-  planOfRun,
+  type RunPlan,
 } from './training/index.js';
 
 /** What a user should see before the first step, a line each: the rows, an example as the model sees it, sizes and steps. */
@@ -17,7 +17,7 @@ export function trainingSummary(
   parts: ModelParts,
   args: Seq2SeqArgs,
   { examples, encoded }: ModelRows,
-  run: PlannedRun,
+  plan: RunPlan,
   columns = 100,
 ): string[] {
   const { blankSources, blankTargets, cutSources, cutTargets, cache } = encoded;
@@ -27,7 +27,7 @@ export function trainingSummary(
     blankTargets > 0 ? `${count(blankTargets)} with a blank target_text` : '',
   ].filter(Boolean);
   const groups = parameterGroups(parts.weights, args);
-  const { totalSteps, epochs } = planOfRun(run);
+  const { totalSteps, epochs } = plan;
   const maxTargetLength = args.maxTargetLength ?? args.maxSeqLength;
   const targetLimit = args.maxTargetLength === undefined ? 'maxSeqLength' : 'maxTargetLength';
   const { source, target } = examples.at(0);
@@ -42,7 +42,7 @@ export function trainingSummary(
     cut(`Example      ${whole(parts.tokenizers.source.decode(source, { skipSpecialTokens: false }))}`),
     cut(`           → ${whole(parts.tokenizers.target.decode(target, { skipSpecialTokens: false }))}`),
     `Parameters   ${parametersLine(parts, groups)}`,
-    `Memory       ${memoryLine(parts, args, groups, run)}`,
+    `Memory       ${memoryLine(parts, args, groups, examples, plan.epoch(0))}`,
     `Steps        ${count(totalSteps)}${accumulated} in ${count(epochs)} epoch${epochs === 1 ? '' : 's'}, batches of ${size}`,
     ...(cache ? [`Tokens       ${cache.wasThere ? 'taken from' : 'kept in'} ${cache.file}`] : []),
   ];
@@ -73,10 +73,9 @@ function memoryLine(
   { architecture, weights }: ModelParts,
   args: Seq2SeqArgs,
   groups: readonly ParameterGroup[],
-  run: PlannedRun,
+  examples: Examples,
+  plan: BatchPlan,
 ): string {
-  const { examples } = run;
-  const plan = planOfEpoch(run, 0);
   const longest = (rows: Uint32Array, lengthOf: (row: number) => number) =>
     rows.reduce((most, row) => Math.max(most, lengthOf(row)), 0);
   let largest = plan.at(0);
@@ -91,7 +90,7 @@ function memoryLine(
     Array.from(largest, (row) => examples.at(row)),
     architecture,
   );
-  const needed = estimateMemory(architecture, weights, groups, args, batch).total;
+  const needed = estimateMemory(architecture, weights, groups, args, batch);
   const there = memoryThere();
   const sizes = `about ${gigabytes(needed)} needed, ${gigabytes(there)} there`;
   return needed <= there

@@ -5,15 +5,6 @@ import { lossGraph, type ModelWeights, resolveShape, type Seq2SeqArchitecture } 
 import type { Batch } from './batch.js';
 import type { GroupOptions, ParameterGroup } from './optimizers/index.js';
 
-/** What training a model takes, in bytes. */
-export interface MemoryEstimate {
-  /** Values, gradients and what the optimizer keeps. */
-  readonly weights: number;
-  /** What the forward pass makes of the largest batch, which the backward pass needs. */
-  readonly activations: number;
-  readonly total: number;
-}
-
 /** The engine, Node and this program. */
 const BASE = 250e6;
 /** Gradients on their way, and buffers that the engine keeps for reuse, come on top of what is counted. */
@@ -21,14 +12,17 @@ const SLACK = 1.3;
 /** Views of other values, or values that are there anyway. */
 const FREE = new Set(['input', 'parameter', 'parameterRows', 'constant', 'reshape']);
 
-/** An estimate from the model's graph: what the forward pass makes of the largest batch stays until the backward pass. */
+/**
+ * What training a model takes, in bytes: values, gradients and what the optimizer keeps; and, from the model's graph, what the
+ * forward pass makes of the largest batch, which stays until the backward pass.
+ */
 export function estimateMemory(
   architecture: Seq2SeqArchitecture,
   weights: ModelWeights,
   groups: readonly ParameterGroup[],
   { optimizer, adafactorBeta1 }: Pick<GroupOptions, 'optimizer' | 'adafactorBeta1'>,
   largest: Batch,
-): MemoryEstimate {
+): number {
   const sizeOf = (names: readonly string[]) => names.reduce((sum, name) => sum + weights.array(name).length, 0);
   const trained = groups.flatMap(({ parameters }) => parameters.map(({ name }) => name));
   const moments = optimizer === 'AdamW' ? 2 : Number(adafactorBeta1 !== undefined);
@@ -41,8 +35,7 @@ export function estimateMemory(
     if (FREE.has(op)) continue;
     for (const { shape } of outputs) made += 4 * resolveShape(shape, largest.sizes).reduce((a, b) => a * b, 1);
   }
-  const activations = SLACK * made;
-  return { weights: kept, activations, total: kept + activations + BASE };
+  return kept + SLACK * made + BASE;
 }
 
 /** Bytes that this process has and could still get: what is free, within the limit of its container. */

@@ -1,5 +1,4 @@
-import { type BatchPlan, planBatches } from './batches.js';
-import type { Examples } from './examples.js';
+import { type BatchPlan, planBatches, type RowLengths } from './batches.js';
 
 /** What decides the batches of a run. */
 export interface RunPlanOptions {
@@ -10,27 +9,50 @@ export interface RunPlanOptions {
   readonly gradientAccumulationSteps: number;
 }
 
-export interface PlannedRun {
-  readonly examples: Examples;
-  readonly options: RunPlanOptions;
-  readonly seed: number;
-}
+/** The batches of a run: a function of the rows' lengths, the options and the seed. */
+export class RunPlan {
+  readonly totalSteps: number;
+  readonly epochs: number;
+  readonly #rows: RowLengths;
+  readonly #options: RunPlanOptions;
+  readonly #seed: number;
+  /** The epoch asked for last: its order is a sort of all rows. */
+  #last: { readonly epoch: number; readonly batches: BatchPlan } | undefined;
 
-/** The batches of one epoch. */
-export function planOfEpoch({ examples, options, seed }: PlannedRun, epoch: number): BatchPlan {
-  const { batchTokens, trainBatchSize: batchSize } = options;
-  return planBatches(examples, batchTokens === undefined ? { batchSize } : { batchTokens }, { seed, epoch });
-}
-
-/** Optimizer steps of a run, and in how many epochs. With a budget of tokens the epochs' batches differ in number. */
-export function planOfRun(run: PlannedRun): { readonly totalSteps: number; readonly epochs: number } {
-  const { maxSteps, numTrainEpochs, gradientAccumulationSteps, batchTokens } = run.options;
-  const stepsOfEpoch = (epoch: number) => Math.ceil(planOfEpoch(run, epoch).count / gradientAccumulationSteps);
-  const first = stepsOfEpoch(0);
-  if (maxSteps > 0) return { totalSteps: maxSteps, epochs: Math.ceil(maxSteps / first) };
-  let totalSteps = first;
-  for (let epoch = 1; epoch < numTrainEpochs; epoch++) {
-    totalSteps += batchTokens === undefined ? first : stepsOfEpoch(epoch);
+  constructor(rows: RowLengths, options: RunPlanOptions, seed: number) {
+    this.#rows = rows;
+    this.#options = options;
+    this.#seed = seed;
+    const { maxSteps, numTrainEpochs, batchTokens } = options;
+    if (maxSteps > 0) {
+      this.totalSteps = maxSteps;
+      this.epochs = Math.ceil(maxSteps / this.#stepsOf(0));
+      return;
+    }
+    this.epochs = numTrainEpochs;
+    if (batchTokens === undefined) {
+      this.totalSteps = numTrainEpochs * this.#stepsOf(0);
+      return;
+    }
+    // The epochs differ in number of batches. Backwards, so that the first one, which is trained first, is at hand.
+    let totalSteps = 0;
+    for (let epoch = numTrainEpochs - 1; epoch >= 0; epoch--) totalSteps += this.#stepsOf(epoch);
+    this.totalSteps = totalSteps;
   }
-  return { totalSteps, epochs: numTrainEpochs };
+
+  /** The batches of one epoch. */
+  epoch(epoch: number): BatchPlan {
+    if (this.#last?.epoch === epoch) return this.#last.batches;
+    const { batchTokens, trainBatchSize: batchSize } = this.#options;
+    const size = batchTokens === undefined ? { batchSize } : { batchTokens };
+    const batches = planBatches(this.#rows, size, { seed: this.#seed, epoch });
+    this.#last = { epoch, batches };
+    return batches;
+  }
+
+  #stepsOf(epoch: number): number {
+    const { batchTokens, trainBatchSize, gradientAccumulationSteps } = this.#options;
+    const batches = batchTokens === undefined ? Math.ceil(this.#rows.length / trainBatchSize) : this.epoch(epoch).count;
+    return Math.ceil(batches / gradientAccumulationSteps);
+  }
 }

@@ -19,7 +19,6 @@ import {
 } from './optimizers/index.js';
 import { progressScoresCsv } from './progress-scores.js';
 import { RunDirectory } from './run-directory.js';
-import { planOfEpoch, planOfRun } from './run-plan.js';
 import { readOptimizer, savedState } from './saved-state.js';
 import { initialState, noSums, type TrainerState } from './trainer-state.js';
 import { TrainingLog } from './training-log.js';
@@ -41,7 +40,7 @@ export async function train(run: TrainingRun): Promise<TrainingResult> {
 }
 
 /** Of a resumed run too, for an output directory that it was not in before. */
-function stateAtStart({ runId, seed, options, identity, resume }: TrainingRun, totalSteps: number): TrainerState {
+function stateAtStart({ runId, seed, options, identity, resume, plan: { totalSteps } }: TrainingRun): TrainerState {
   return initialState({ runId, seed, threads: resume?.state.threads ?? options.threads, totalSteps, identity });
 }
 
@@ -59,7 +58,6 @@ class Training {
   readonly #schedule: Schedule;
   readonly #log: TrainingLog;
   readonly #progress: Progress;
-  readonly #epochs: number;
   #plan: { readonly epoch: number; readonly batches: BatchPlan; readonly feed: BatchFeed } | undefined;
   #span = freshSpan();
   #speed = '';
@@ -71,9 +69,8 @@ class Training {
     this.#run = run;
     this.#options = options;
     this.#directory = directory;
-    const { totalSteps, epochs } = planOfRun(run);
-    this.#epochs = epochs;
-    this.#state = resume?.state ?? stateAtStart(run, totalSteps);
+    this.#state = resume?.state ?? stateAtStart(run);
+    const { totalSteps } = run.plan;
     const warmupSteps = warmupStepsOf(totalSteps, options.warmupSteps, options.warmupRatio);
     this.#schedule = createSchedule(options.scheduler, options, warmupSteps, totalSteps);
     this.#pool = new KernelPool(options.threads);
@@ -104,7 +101,7 @@ class Training {
   async toTheEnd(): Promise<TrainingResult> {
     const state = this.#state;
     try {
-      if (!this.#options.noSave) await this.#directory.noteStart(stateAtStart(this.#run, state.max_steps));
+      if (!this.#options.noSave) await this.#directory.noteStart(stateAtStart(this.#run));
       if (state.step_pending) await this.#afterStep();
       while (!state.finished) await this.#epoch();
       this.#progress.finish();
@@ -229,13 +226,13 @@ class Training {
   }
 
   #show(loss: number, learningRate: number): void {
-    const { state, span } = { state: this.#state, span: this.#span };
+    const [state, span, { epochs }] = [this.#state, this.#span, this.#run.plan];
     const seconds = (performance.now() - span.start) / 1000;
     if (seconds > 0.5) this.#speed = formatRate(span.tokens / seconds, 'tok');
     const running = this.#options.showRunningLoss
       ? `loss ${loss.toFixed(4)}  lr ${Number(learningRate.toPrecision(2))}`
       : '';
-    const epoch = `epoch ${Math.min(state.epoch + 1, this.#epochs)}/${this.#epochs}`;
+    const epoch = `epoch ${Math.min(state.epoch + 1, epochs)}/${epochs}`;
     this.#progress.update(state.global_step, [running, this.#speed, epoch].filter(Boolean).join('  '));
     this.#directory.touch();
   }
@@ -337,8 +334,8 @@ class Training {
   #epochPlan() {
     const { epoch } = this.#state;
     if (this.#plan?.epoch === epoch) return this.#plan;
-    const { architecture, examples, options } = this.#run;
-    const batches = planOfEpoch(this.#run, epoch);
+    const { architecture, examples, options, plan } = this.#run;
+    const batches = plan.epoch(epoch);
     const { gradientAccumulationSteps: together } = options;
     const make = (index: number) => {
       const rows = Array.from(batches.at(index), (row) => examples.at(row));

@@ -4,6 +4,7 @@ import type { JudgingOptions } from './best-result.js';
 import type { Examples } from './examples.js';
 import type { GroupOptions, ScheduleName, ScheduleOptions } from './optimizers/index.js';
 import type { ResumePoint, SavedWithModel } from './run-directory.js';
+import type { RunPlan } from './run-plan.js';
 import type { RunIdentity } from './trainer-state.js';
 
 export interface TrainingOptions extends JudgingOptions, GroupOptions, ScheduleOptions {
@@ -78,6 +79,8 @@ export interface TrainingRun {
   readonly outputDir: string;
   readonly options: TrainingOptions;
   readonly seed: number;
+  /** Of the examples, by the options and the seed. */
+  readonly plan: RunPlan;
   /** Of a resumed run, that of its state. */
   readonly runId: string;
   readonly identity: RunIdentity;

@@ -7,6 +7,7 @@ import { TokenStore } from '../../src/data/index.js';
 import {
   Examples,
   evaluateLoss,
+  RunPlan,
   type TrainingLogEntry,
   type TrainingOptions,
   train,
@@ -80,13 +81,15 @@ export async function runTenSteps(
   };
   try {
     expect(Math.abs((await evaluate()) / training.eval_loss - 1)).toBeLessThan(1e-5);
+    const trained = examples(ids.train);
     await train({
       architecture,
       weights,
-      examples: examples(ids.train),
+      examples: trained,
       outputDir,
       options,
       seed: 1,
+      plan: new RunPlan(trained, options, 1),
       runId: 'test',
       identity: { data: {}, options: {} },
       save: async () => {},
