@@ -17,6 +17,7 @@ import { type Examples, examplesOf } from './training/index.js';
 export interface ModelRows {
   readonly examples: Examples;
   readonly encoded: EncodedRows;
+  /** Read once, at the first call. */
   texts(): Promise<{ readonly inputs: string[]; readonly truths: string[] }>;
   close(): void;
 }
@@ -61,7 +62,16 @@ export async function prepareRows(
   progress.finish();
   try {
     const examples = examplesOf(encoded, parts.architecture);
-    return { examples, encoded, texts: () => textsOf(source), close: () => encoded.store.close() };
+    let texts: ReturnType<typeof textsOf> | undefined;
+    return {
+      examples,
+      encoded,
+      texts: () => {
+        texts ??= textsOf(source);
+        return texts;
+      },
+      close: () => encoded.store.close(),
+    };
   } catch (error) {
     encoded.store.close();
     throw error;

@@ -208,7 +208,7 @@ export class Seq2SeqModel {
   }
 
   get #threads(): number {
-    return this.#args.threads ?? physicalCores();
+    return threadsOf(this.#args);
   }
 
   #generationPrograms(): GenerationPrograms {
@@ -265,7 +265,7 @@ function requireEvaluation(
 }
 
 /** As many as the run had before, for another number rounds otherwise; who asks for that is told. */
-function threadsOf({ threads }: Seq2SeqArgs, resume: ResumePoint | undefined): number {
+function threadsOf({ threads }: Seq2SeqArgs, resume?: ResumePoint): number {
   const before = resume?.state.threads;
   if (threads !== undefined && before !== undefined && threads !== before) {
     process.stderr.write(

@@ -85,11 +85,6 @@ export async function removeDirectory(directory: string): Promise<void> {
   }
 }
 
-/** Removes what killed processes left in a directory of things they were writing or removing. */
-export async function removeUnfinished(directory: string): Promise<void> {
-  await removeLeftovers(path.resolve(directory));
-}
-
 async function createDirectory(area: string, directory: string, contents: readonly FileContent[]): Promise<void> {
   const parent = path.dirname(directory);
   const aside = nameAside(directory);

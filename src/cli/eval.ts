@@ -14,7 +14,10 @@ interface Flags {
 export function evalCommand(): Command {
   const command = new Command('eval')
     .description('Evaluate a model on rows of input_text and target_text; eval_results.txt goes to --output-dir.')
-    .option('--eval-data <file>', 'rows to evaluate on: TSV or CSV with a header, or JSONL (required)')
+    .option(
+      '--eval-data <file>',
+      'rows to evaluate on: TSV or CSV with a header, JSONL (also .gz), Parquet or Arrow (required)',
+    )
     .option('--json', 'print the result as one JSON object');
   addArgsFlags(addModelFlags(command), ['Evaluation', 'Generation', 'Data', 'Model', 'outputDir', 'silent']);
   return command.action(evaluate);

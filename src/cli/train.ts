@@ -18,7 +18,10 @@ interface Flags {
 export function trainCommand(): Command {
   const command = new Command('train')
     .description('Train a model on rows of input_text and target_text, and save it in --output-dir.')
-    .option('--train-data <file>', 'rows to train on: TSV or CSV with a header, or JSONL (required)')
+    .option(
+      '--train-data <file>',
+      'rows to train on: TSV or CSV with a header, JSONL (also .gz), Parquet or Arrow (required)',
+    )
     .option('--eval-data <file>', 'rows to evaluate on: while training with --evaluate-during-training, and at the end')
     .option(
       '--resume-from-checkpoint [dir]',

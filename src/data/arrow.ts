@@ -1,7 +1,8 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { fail } from '../errors.js';
+import { textCell, unbroken } from './columnar.js';
 import { decodeLz4Frame } from './lz4-frame.js';
-import { columnNames, kindOf, type Row } from './rows.js';
+import { columnNames, type Row } from './rows.js';
 
 // Apache Arrow's tables: those that a program has in memory, of whatever copy of the package, and files of both kinds, the file
 // format and the stream that Python's `datasets` writes.
@@ -38,11 +39,7 @@ export async function* tableRows(table: ArrowTableLike, name: string, first = 0)
     if (!TEXTS.test(String(type))) fail('data', `${name}: the column ${label} is of type ${type}. It must hold texts.`);
   }
   const [inputs, targets] = [table.getChild(found.inputText)!, table.getChild(found.targetText)!];
-  const text = (column: Column, label: string, i: number): string => {
-    const value = column.get(i) ?? '';
-    if (typeof value === 'string') return value;
-    return fail('data', `${name}: ${label} of row ${first + i + 1} is ${kindOf(value)}. It must be a text.`);
-  };
+  const text = (column: Column, label: string, i: number) => textCell(column.get(i), name, label, first + i);
   for (let i = 0; i < table.numRows; i++) {
     yield { inputText: text(inputs, found.inputText, i), targetText: text(targets, found.targetText, i) };
   }
@@ -73,10 +70,12 @@ export async function* arrowFileRows(path: string): AsyncGenerator<Row> {
   const isWhole = await isEnded(file);
   let rows = 0;
   try {
-    const batches = await unbroken(path, rows, async () => (await RecordBatchReader.from(file)).open());
+    const batches = await unbroken(path, 'an Arrow file', rows, async () =>
+      (await RecordBatchReader.from(file)).open(),
+    );
     const iterator = (batches as AsyncIterable<ArrowTableLike>)[Symbol.asyncIterator]();
     for (;;) {
-      const next = await unbroken(path, rows, () => iterator.next());
+      const next = await unbroken(path, 'an Arrow file', rows, () => iterator.next());
       if (next.done) break;
       yield* tableRows(next.value, path, rows);
       rows += next.value.numRows;
@@ -98,17 +97,4 @@ async function isEnded(file: FileHandle): Promise<boolean> {
   const { size } = await file.stat();
   const { buffer } = await file.read(Buffer.alloc(8), 0, 8, Math.max(0, size - 8));
   return buffer.toString('latin1').endsWith('ARROW1') || buffer.equals(END_OF_STREAM);
-}
-
-/** A broken file fails deep in the package, in words that name neither the file nor what to do. */
-async function unbroken<T>(path: string, rows: number, work: () => Promise<T> | T): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    return fail(
-      'data',
-      `${path} cannot be read as an Arrow file behind row ${rows}: ${(error as Error).message}. Write it again, or download it again.`,
-      error,
-    );
-  }
 }

@@ -1,5 +1,6 @@
 import { fail } from '../errors.js';
-import { columnNames, kindOf, type Row } from './rows.js';
+import { textCell, unbroken } from './columnar.js';
+import { columnNames, type Row } from './rows.js';
 
 /** Bytes that are no UTF-8 are an error, never a replacement character. */
 const utf8 = new TextDecoder('utf-8', { fatal: true });
@@ -14,18 +15,7 @@ export async function* parquetRows(path: string): AsyncGenerator<Row> {
   );
   if (file.byteLength === 0) fail('data', `${path} is empty. It needs rows.`);
   let first = 0;
-  const unbroken = async <T>(work: () => Promise<T>): Promise<T> => {
-    try {
-      return await work();
-    } catch (error) {
-      return fail(
-        'data',
-        `${path} cannot be read as Parquet behind row ${first}: ${(error as Error).message}. Write it again, or download it again.`,
-        error,
-      );
-    }
-  };
-  const metadata = await unbroken(() => parquetMetadataAsync(file));
+  const metadata = await unbroken(path, 'Parquet', first, () => parquetMetadataAsync(file));
   const columns = parquetSchema(metadata).children.map(({ element }) => element);
   const { inputText, targetText } = columnNames(
     columns.map(({ name }) => name),
@@ -41,7 +31,7 @@ export async function* parquetRows(path: string): AsyncGenerator<Row> {
   }
   for (const group of metadata.row_groups) {
     const rowEnd = first + Number(group.num_rows);
-    const rows = await unbroken(() =>
+    const rows = await unbroken(path, 'Parquet', first, () =>
       parquetReadObjects({
         file,
         metadata,
@@ -53,11 +43,7 @@ export async function* parquetRows(path: string): AsyncGenerator<Row> {
       }),
     );
     for (const [i, row] of rows.entries()) {
-      const text = (name: string): string => {
-        const value: unknown = row[name] ?? '';
-        if (typeof value === 'string') return value;
-        return fail('data', `${path}: ${name} of row ${first + i + 1} is ${kindOf(value)}. It must be a text.`);
-      };
+      const text = (name: string) => textCell(row[name], path, name, first + i);
       yield { inputText: text(inputText), targetText: text(targetText) };
     }
     first = rowEnd;

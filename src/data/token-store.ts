@@ -82,6 +82,6 @@ export class TokenStore {
         read += readSync(this.#ids.file, bytes, read, bytes.length - read, place * this.#width + read);
       }
     }
-    return this.#width === 2 ? Int32Array.from(new Uint16Array(bytes.buffer)) : new Int32Array(bytes.buffer);
+    return this.#width === 2 ? new Int32Array(new Uint16Array(bytes.buffer)) : new Int32Array(bytes.buffer);
   }
 }

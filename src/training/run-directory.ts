@@ -13,14 +13,8 @@ import fs from 'node:fs/promises';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
-import { giveBack, isRunning, nameAside } from '../aside.js';
-import {
-  makeDirectory,
-  removeDirectory,
-  removeUnfinished,
-  type TensorToSave,
-  writeFileWhole,
-} from '../checkpoints/index.js';
+import { giveBack, isRunning, nameAside, removeLeftovers } from '../aside.js';
+import { makeDirectory, removeDirectory, type TensorToSave, writeFileWhole } from '../checkpoints/index.js';
 import { fail } from '../errors.js';
 import { OPTIMIZER_FILE, readState, STATE_FILE, stateToJson, type TrainerState } from './trainer-state.js';
 
@@ -55,7 +49,7 @@ export class RunDirectory {
     await makeDirectory(directory, 'outputDir');
     const run = new RunDirectory(directory);
     run.#take();
-    await removeUnfinished(directory);
+    await removeLeftovers(path.resolve(directory));
     return run;
   }
 

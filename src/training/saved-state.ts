@@ -13,11 +13,15 @@ export function resultsText(results: Readonly<Record<string, number | string>>):
 }
 
 /** What is saved beside a model: the state of its training and the optimizer's, and the results of its evaluation. */
-export function savedState(
-  state: TrainerState | undefined,
-  optimizer?: Optimizer,
-  results?: Readonly<Record<string, number>>,
-): SavedWithModel {
+export function savedState({
+  state,
+  optimizer,
+  results,
+}: {
+  readonly state?: TrainerState | undefined;
+  readonly optimizer?: Optimizer | undefined;
+  readonly results?: Readonly<Record<string, number>> | undefined;
+}): SavedWithModel {
   const files = new Map<string, string>();
   if (state) files.set(STATE_FILE, stateToJson(state));
   if (results) files.set('eval_results.txt', resultsText(results));

@@ -288,7 +288,7 @@ class Training {
       Object.assign(state, best);
       if (stop) state.finished = 'early stopping';
       if (isBest && options.saveBestModel && !options.noSave) {
-        await this.#run.save(options.bestModelDir, savedState(undefined, undefined, results));
+        await this.#run.save(options.bestModelDir, savedState({ results }));
         await callbacks?.onSave?.(options.bestModelDir, step);
       }
     }
@@ -300,7 +300,11 @@ class Training {
     if (options.noSave) return undefined;
     const { progress_scores: scores } = state;
     const results = scores.at(-1)?.global_step === state.global_step ? scores.at(-1) : undefined;
-    const extra = savedState(state, options.saveOptimizerAndScheduler ? this.#optimizer : undefined, results);
+    const extra = savedState({
+      state,
+      optimizer: options.saveOptimizerAndScheduler ? this.#optimizer : undefined,
+      results,
+    });
     const save = (place: string) => this.#run.save(place, extra);
     const directory = await this.#directory.checkpoint(name, save, options.saveTotalLimit);
     this.#saved = { place: this.#place(), directory };
@@ -324,7 +328,7 @@ class Training {
 
   async #saveEnd(): Promise<void> {
     const { outputDir, callbacks } = this.#run;
-    await this.#run.save(outputDir, savedState(undefined));
+    await this.#run.save(outputDir, savedState({}));
     // Last, since it says that the model beside it is the trained one.
     await this.#directory.note(this.#state);
     await callbacks?.onSave?.(outputDir, this.#state.global_step);

@@ -72,11 +72,14 @@ export const adafactor: CreateOptimizer = (weights, groups, pool) => {
       const [squares] = blocks((each, first, count) => {
         const columnSums = each.columnSums.pointer + 4 * (first / each.block) * each.columns;
         const epsilon = each.settings.adafactorEps[0] / gradientScale ** 2;
-        const places = [each.rowSums.pointer + 4 * first, columnSums] as const;
         return task(memoryOf(each), 'squareSums', count * each.columns, [
-          ...[at(each, PLANES.gradients, first), count, each.columns, epsilon],
-          ...places,
-        ] as [number, number, number, number, number, number]);
+          at(each, PLANES.gradients, first),
+          count,
+          each.columns,
+          epsilon,
+          each.rowSums.pointer + 4 * first,
+          columnSums,
+        ]);
       });
       await pool.run(squares);
       for (const each of factored) updateFactors(each, steps, gradientScale ** 2);
