@@ -1,5 +1,5 @@
 import type { Random } from '../data/index.js';
-import type { History } from './history.js';
+import type { Continuation, History } from './history.js';
 import { Hypotheses } from './hypotheses.js';
 import type { NextTokens } from './next-tokens.js';
 import type { GenerationOptions } from './options.js';
@@ -25,48 +25,62 @@ export class BeamSearch implements RowGroup {
     private readonly options: GenerationOptions,
     private readonly select: Select,
     private readonly random: Random,
+    private readonly base: number,
   ) {
     this.hypotheses = new Hypotheses(options);
     this.sums = new Float32Array(options.numBeams).fill(-1e9, 1);
   }
 
-  step(next: NextTokens, firstRow: number, length: number, tokens: Int32Array, parents: Int32Array): void {
-    const { numBeams, eosTokenId } = this.options;
+  step(next: NextTokens, firstRow: number, length: number, { tokens, parents, scores }: Continuation): void {
+    const { options, base } = this;
+    const { numBeams, eosTokenId } = options;
     const picks = this.select(next, firstRow, this.sums, this.random);
     let beam = 0;
     for (let rank = 0; rank < picks.size && beam < numBeams; rank++) {
       const token = picks.tokens[rank]!;
-      const row = picks.rows[rank]!;
+      const row = base + picks.rows[rank]! - firstRow;
       const sum = picks.sums[rank]!;
+      const score = picks.scores[rank]!;
       if (!eosTokenId.includes(token)) {
-        tokens[firstRow + beam] = token;
-        parents[firstRow + beam] = row;
+        tokens[base + beam] = token;
+        parents[base + beam] = row;
+        scores[base + beam] = score;
         this.sums[beam++] = sum;
       } else if (rank < numBeams) {
         // An end that is not among the best numBeams candidates is no hypothesis.
-        this.hypotheses.add(sum, length, { length, row, endedByEos: true });
+        this.hypotheses.add(sum, length, { length, row, endScore: score });
       }
     }
     // Where only end tokens were left to choose, beams go on dead.
     this.sums.fill(-Infinity, beam);
-    tokens.fill(this.options.padTokenId, firstRow + beam, firstRow + numBeams);
-    parents.fill(firstRow, firstRow + beam, firstRow + numBeams);
+    tokens.fill(options.padTokenId, base + beam, base + numBeams);
+    parents.fill(base, base + beam, base + numBeams);
     this.isDone = this.hypotheses.isDone(picks.size > 0 ? picks.sums[0]! : -Infinity, length);
   }
 
-  answers(history: History, firstRow: number): Sequence[] {
+  answers(history: History): Sequence[] {
     const { length } = history;
     if (!this.isDone) {
       for (let beam = 0; beam < this.options.numBeams; beam++) {
-        this.hypotheses.add(this.sums[beam]!, length - 1, { length, row: firstRow + beam, endedByEos: false });
+        this.hypotheses.add(this.sums[beam]!, length - 1, {
+          length,
+          row: this.base + beam,
+          endScore: undefined,
+        });
       }
     }
-    return this.hypotheses.best(this.options.numReturnSequences).map(({ score, length, row, endedByEos }) => {
-      const ids = new Int32Array(endedByEos ? length + 1 : length);
-      // As Transformers: whichever end token was chosen, the first one is written.
-      if (endedByEos) ids[length] = this.options.eosTokenId[0]!;
-      history.read(row, length, ids);
-      return { ids, score: Math.fround(score), finished: endedByEos && endedFreely(ids.length, this.options) };
+    return this.hypotheses.best(this.options.numReturnSequences).map(({ score, length, row, endScore }) => {
+      const isEnded = endScore !== undefined;
+      const ids = new Int32Array(isEnded ? length + 1 : length);
+      const tokenScores = new Float32Array(ids.length - 1);
+      history.read(row, length, ids, tokenScores);
+      if (isEnded) {
+        // As Transformers: whichever end token was chosen, the first one is written.
+        ids[length] = this.options.eosTokenId[0]!;
+        tokenScores[length - 1] = endScore;
+      }
+      const finished = isEnded && endedFreely(ids.length, this.options);
+      return { ids, tokenScores, score: Math.fround(score), finished };
     });
   }
 }

@@ -39,6 +39,13 @@ afterAll(() => programs.dispose());
 const sequence = (length: number, seed: number) =>
   Int32Array.from({ length }, (_, i) => 4 + ((seed * 31 + i * i * 7) % 45));
 
+/** A decoder that has started all its sources. */
+async function decoderOf(sources: readonly Int32Array[], beams: number): Promise<CachedDecoder> {
+  const decoder = new CachedDecoder(programs, sources, { beams, slots: sources.length, positions: 80 });
+  for (const slot of sources.keys()) await decoder.start(slot);
+  return decoder;
+}
+
 /** The logits behind the last token of each target. */
 async function wholeTarget(sources: readonly Int32Array[], targets: readonly Int32Array[]): Promise<Float32Array[]> {
   const m = Builder.create({ parameters: architecture.parameters, training: false });
@@ -65,16 +72,16 @@ const close = (actual: Float32Array, expected: Float32Array) => {
 describe.each([1, 3])('with %i beams', (beams) => {
   it('has the logits of the whole target at every position, across the growth of its caches', async () => {
     const sources = [sequence(7, 1), sequence(3, 2)];
-    const decoder = await CachedDecoder.create(programs, sources, beams);
+    const decoder = await decoderOf(sources, beams);
     const rows = sources.length * beams;
     // Every row's history, told apart by branching: each row goes on from a neighbour in its item.
     let histories = Array.from({ length: rows }, (): number[] => []);
     for (let position = 0; position < 70; position++) {
       const parents = Int32Array.from({ length: rows }, (_, row) =>
-        position === 0 ? row : row - (row % beams) + ((row * 5 + position) % beams),
+        position === 0 ? row % beams : (row * 5 + position) % beams,
       );
       const tokens = Int32Array.from({ length: rows }, (_, row) => 4 + ((row * 11 + position * 13) % 45));
-      histories = Array.from(parents, (parent, row) => [...histories[parent]!, tokens[row]!]);
+      histories = Array.from(parents, (parent, row) => [...histories[row - (row % beams) + parent]!, tokens[row]!]);
       await decoder.advance(tokens, parents);
       if (![0, 1, 31, 32, 33, 63, 64, 69].includes(position)) continue;
       const logits = await decoder.logits();
@@ -88,8 +95,50 @@ describe.each([1, 3])('with %i beams', (beams) => {
   });
 });
 
+it('has the logits of the whole target when items leave and others take their places', async () => {
+  const beams = 2;
+  const sources = [sequence(9, 1), sequence(12, 2), sequence(3, 3), sequence(20, 4), sequence(2, 5)];
+  const decoder = new CachedDecoder(programs, sources, { beams, slots: 3, positions: 80 });
+  const slots: { source: Int32Array; histories: number[][] }[] = [];
+  let next = 0;
+  const start = async (slot: number) => {
+    await decoder.start(slot);
+    slots[slot] = { source: sources[next++]!, histories: [[], []] };
+  };
+  const drop = (slot: number) => {
+    decoder.drop(slot);
+    const last = slots.pop()!;
+    if (slot < slots.length) slots[slot] = last;
+  };
+  for (let step = 0; step < 45; step++) {
+    if (step === 0) for (const slot of [0, 1, 2]) await start(slot);
+    if (step === 9) await start(1);
+    if (step === 20) drop(0);
+    if (step === 21) await start(2);
+    if (step === 40) drop(1);
+    if (step === 41) drop(1);
+    const rows = slots.flatMap(({ histories }) => histories);
+    const tokens = Int32Array.from(rows, (history, row) => 4 + ((row * 11 + history.length * 13 + step) % 45));
+    const parents = Int32Array.from(rows, (history, row) => (history.length === 0 ? row : row * 5 + step) % beams);
+    for (const [slot, each] of slots.entries()) {
+      each.histories = each.histories.map((_, beam) => [
+        ...each.histories[parents[slot * beams + beam]!]!,
+        tokens[slot * beams + beam]!,
+      ]);
+    }
+    await decoder.advance(tokens, parents);
+    const logits = await decoder.logits();
+    const expected = await wholeTarget(
+      slots.flatMap(({ source }) => [source, source]),
+      slots.flatMap(({ histories }) => histories.map((history) => Int32Array.from(history))),
+    );
+    for (const [row, each] of expected.entries()) close(logits.subarray(row * 50, (row + 1) * 50), each);
+  }
+  decoder.dispose();
+});
+
 it('finds the best tokens with their log-probabilities, also fewer than the program was made for', async () => {
-  const decoder = await CachedDecoder.create(programs, [sequence(5, 3)], 1);
+  const decoder = await decoderOf([sequence(5, 3)], 1);
   await decoder.advance(Int32Array.of(2), Int32Array.of(0));
   const logits = await decoder.logits();
   const partition = Math.log(logits.reduce((total, logit) => total + Math.exp(logit), 0));
@@ -103,8 +152,8 @@ it('finds the best tokens with their log-probabilities, also fewer than the prog
 });
 
 it('finds the best of the tokens that each row is left with, and their share of what is left', async () => {
-  const decoder = await CachedDecoder.create(programs, [sequence(5, 3), sequence(4, 8)], 1);
-  await decoder.advance(Int32Array.of(2, 2), Int32Array.of(0, 1));
+  const decoder = await decoderOf([sequence(5, 3), sequence(4, 8)], 1);
+  await decoder.advance(Int32Array.of(2, 2), Int32Array.of(0, 0));
   const logits = await decoder.logits();
   const all = await decoder.candidates(2);
   const banned = [[all.ids[0]!, all.ids[1]!, 7], []];
@@ -123,7 +172,7 @@ it('finds the best of the tokens that each row is left with, and their share of 
 
 it('memory of an earlier batch leaves no trace in the next', async () => {
   const decode = async () => {
-    const decoder = await CachedDecoder.create(programs, [sequence(6, 9)], 2);
+    const decoder = await decoderOf([sequence(6, 9)], 2);
     for (let position = 0; position < 40; position++) {
       await decoder.advance(Int32Array.of(4 + position, 9), Int32Array.of(0, 1));
     }

@@ -1,69 +1,109 @@
 import { Tensor } from '../engine/index.js';
-import { disposeAll, feedTensors, MASKED, packSource } from '../models/index.js';
+import { disposeAll, MASKED } from '../models/index.js';
+import { EncodedSources } from './encoded-sources.js';
 import type { GenerationPrograms } from './programs.js';
+import { SlotCaches } from './slot-caches.js';
 import type { BestTokens, StepDecoder } from './step-decoder.js';
 
-/** Positions by which caches grow. */
+/** Positions by which the self-attention caches grow, at least. */
 const GROWTH = 8;
 
+interface Slot {
+  /** Positions that are written. */
+  position: number;
+  readonly sourceLength: number;
+  /** [beams, maxLength] For each position the beam whose place a row's sequence went through. */
+  ancestors: Uint8Array;
+}
+
+export interface DecoderShape {
+  readonly beams: number;
+  /** Items under way at once, at most. */
+  readonly slots: number;
+  /** Positions of an item, at most. */
+  readonly positions: number;
+}
+
 /**
- * A model decoding one batch of sources. The self-attention caches hold a slot for every beam of every position; a slot once
- * written stays where it is. When beams branch, only the table of ancestors changes: `#ancestors[row]` names, for each
- * position, the beam whose slot this row's sequence went through, and the step's bias hides all other slots.
+ * A model decoding sources, each in a slot of its own and at a position of its own. The self-attention caches hold a place
+ * for every beam of every position; a place once written stays as it is. When beams branch, only the table of ancestors
+ * changes: it names, for each position, the beam whose place this row's sequence went through, and the step's bias hides
+ * all others.
  */
 export class CachedDecoder implements StepDecoder {
   readonly vocabSize: number;
   readonly #programs: GenerationPrograms;
-  readonly #batch: number;
-  readonly #beams: number;
-  readonly #cross: Record<string, Tensor>;
-  /** The memory behind each cache; its beginning is the cache. */
-  #memory: Record<string, Float32Array> = {};
-  #caches: Record<string, Tensor> = {};
-  #capacity = 0;
-  #position = 0;
-  /** [rows, capacity] */
-  #ancestors = new Uint8Array(0);
+  readonly #shape: DecoderShape;
+  readonly #sources: EncodedSources;
+  readonly #self: SlotCaches;
+  readonly #cross: SlotCaches;
+  readonly #crossNames: readonly string[];
+  readonly #slots: Slot[] = [];
+  #sourceBias: Tensor | undefined;
   #hidden: Tensor | undefined;
 
-  private constructor(programs: GenerationPrograms, batch: number, beams: number, cross: Record<string, Tensor>) {
-    this.vocabSize = programs.architecture.vocabSize;
+  /** @param sources in the order in which they are started */
+  constructor(programs: GenerationPrograms, sources: readonly Int32Array[], shape: DecoderShape) {
+    const { architecture, cacheMemory } = programs;
+    const { heads, headSize } = architecture.decoderAttention;
+    const names = (side: string) =>
+      ['keys', 'values'].flatMap((kind) =>
+        Array.from({ length: architecture.layers }, (_, layer) => `${side}.${kind}.${layer}`),
+      );
+    this.vocabSize = architecture.vocabSize;
     this.#programs = programs;
-    this.#batch = batch;
-    this.#beams = beams;
-    this.#cross = cross;
+    this.#shape = shape;
+    this.#sources = new EncodedSources(programs, sources, shape.slots);
+    this.#crossNames = names('cross');
+    const mostSlots = shape.slots;
+    this.#self = new SlotCaches(names('self'), cacheMemory, { heads, width: shape.beams * headSize, mostSlots });
+    this.#cross = new SlotCaches(this.#crossNames, cacheMemory, { heads, width: headSize, mostSlots });
   }
 
-  /** Runs the encoder over the sources. */
-  static async create(
-    programs: GenerationPrograms,
-    sources: readonly Int32Array[],
-    beams: number,
-  ): Promise<CachedDecoder> {
-    const fed = feedTensors(packSource([sources], programs.architecture.sourcePositions));
-    const cross = await programs.encoder.run(fed);
-    const { 'source.bias': bias, ...rest } = fed;
-    disposeAll(rest);
-    return new CachedDecoder(programs, sources.length, beams, { ...cross, 'source.bias': bias! });
+  async start(slot: number): Promise<void> {
+    const { length, batch, batchLength, item } = await this.#sources.next();
+    const ancestors = new Uint8Array(this.#shape.beams * this.#shape.positions);
+    this.#slots[slot] = { position: 0, sourceLength: length, ancestors };
+    this.#fitSources();
+    this.#use();
+    const encoded = this.#crossNames.map((name) => batch[name]!.data as Float32Array);
+    this.#cross.write(slot, encoded, item, { length: batchLength, used: length });
+  }
+
+  drop(slot: number): void {
+    const last = this.#slots.pop()!;
+    if (slot < this.#slots.length) {
+      this.#slots[slot] = last;
+      for (const caches of [this.#self, this.#cross]) caches.move(this.#slots.length, slot);
+    }
+    this.#use();
+    if (this.#slots.length > 0) this.#fitSources();
   }
 
   async advance(tokens: Int32Array, parents: Int32Array): Promise<void> {
-    const position = this.#position++;
-    if (position >= this.#capacity) this.#grow();
-    this.#inherit(parents, position);
+    this.#fitPositions();
+    this.#inherit(parents);
+    const { beams } = this.#shape;
     const inputs = {
       'step.ids': Tensor.from(tokens, [tokens.length]),
-      'step.positions': Tensor.from(new Int32Array(tokens.length).fill(position), [tokens.length]),
-      'step.bias': this.#bias(position),
-      'step.placeIndex': this.#placeIndex(position),
+      'step.positions': Tensor.from(
+        Int32Array.from(tokens, (_, row) => this.#slots[Math.floor(row / beams)]!.position),
+        [tokens.length],
+      ),
+      'step.bias': this.#bias(),
+      'step.placeIndex': this.#placeIndex(),
     };
-    const written = Object.fromEntries(
-      Object.entries(this.#caches).map(([name, tensor]) => [`${name}.written`, tensor]),
+    const self = this.#self.tensors;
+    const written = Object.fromEntries(Object.entries(self).map(([name, tensor]) => [`${name}.written`, tensor]));
+    this.#sourceBias ??= this.#makeSourceBias();
+    const results = await this.#programs.step.run(
+      { ...inputs, ...self, ...this.#cross.tensors, 'source.bias': this.#sourceBias },
+      written,
     );
-    const results = await this.#programs.step.run({ ...inputs, ...this.#cross, ...this.#caches }, written);
     disposeAll(inputs);
     this.#hidden?.dispose();
     this.#hidden = results.hidden!;
+    for (const slot of this.#slots) slot.position++;
   }
 
   async candidates(count: number, banned?: readonly (readonly number[])[]): Promise<BestTokens> {
@@ -92,87 +132,90 @@ export class CachedDecoder implements StepDecoder {
   }
 
   dispose(): void {
-    disposeAll(this.#cross, this.#caches);
-    for (const array of Object.values(this.#memory)) this.#programs.cacheMemory.giveBack(array);
+    this.#sources.dispose();
+    this.#self.dispose();
+    this.#cross.dispose();
+    this.#sourceBias?.dispose();
     this.#hidden?.dispose();
   }
 
-  /** Makes room for more positions, keeping what is written. */
-  #grow(): void {
-    const { layers, decoderAttention } = this.#programs.architecture;
-    const { heads, headSize } = decoderAttention;
-    const earlier = this.#capacity;
-    const capacity = earlier + GROWTH * Math.ceil(Math.max(1, earlier / 4 / GROWTH));
-    const blocks = this.#batch * heads;
-    const blockSize = (positions: number) => positions * this.#beams * headSize;
-    const names = ['self.keys', 'self.values'].flatMap((kind) =>
-      Array.from({ length: layers }, (_, layer) => `${kind}.${layer}`),
-    );
-    disposeAll(this.#caches);
-    for (const name of names) {
-      const old = this.#memory[name];
-      const memory = this.#programs.cacheMemory.take(blocks * blockSize(capacity));
-      const data = memory.subarray(0, blocks * blockSize(capacity));
-      if (old) {
-        for (let block = 0; block < blocks; block++) {
-          const from = block * blockSize(earlier);
-          data.set(old.subarray(from, from + blockSize(earlier)), block * blockSize(capacity));
-        }
-        this.#programs.cacheMemory.giveBack(old);
-      }
-      this.#memory[name] = memory;
-      this.#caches[name] = Tensor.from(data, [this.#batch, heads, capacity, this.#beams * headSize]);
-    }
-    const ancestors = new Uint8Array(this.#batch * this.#beams * capacity);
-    for (let row = 0; row < this.#batch * this.#beams; row++) {
-      ancestors.set(this.#ancestors.subarray(row * earlier, (row + 1) * earlier), row * capacity);
-    }
-    this.#ancestors = ancestors;
-    this.#capacity = capacity;
+  #use(): void {
+    for (const caches of [this.#self, this.#cross]) caches.use(this.#slots.length);
+    this.#sourceBias?.dispose();
+    this.#sourceBias = undefined;
+  }
+
+  /** As many places as the longest source under way needs, or not many more. */
+  #fitSources(): void {
+    const longest = Math.max(...this.#slots.map(({ sourceLength }) => sourceLength));
+    if (longest > this.#cross.places || longest < 0.8 * this.#cross.places) this.#cross.resize(longest);
+  }
+
+  /** Room for the next position of all, and not for many more. */
+  #fitPositions(): void {
+    const needed = 1 + Math.max(...this.#slots.map(({ position }) => position));
+    const { places } = this.#self;
+    if (needed <= places && (places <= 4 * GROWTH || needed > places / 2)) return;
+    this.#self.resize(GROWTH * Math.ceil((1.25 * needed) / GROWTH));
   }
 
   /** Every row takes over its parent's ancestors and adds itself for this position. */
-  #inherit(parents: Int32Array, position: number): void {
-    const capacity = this.#capacity;
-    const before = this.#ancestors;
-    const after = new Uint8Array(before.length);
-    for (let row = 0; row < parents.length; row++) {
-      const parent = parents[row]!;
-      after.set(before.subarray(parent * capacity, parent * capacity + position), row * capacity);
-      after[row * capacity + position] = row % this.#beams;
+  #inherit(parents: Int32Array): void {
+    const { beams, positions } = this.#shape;
+    if (beams === 1) return;
+    for (const [index, slot] of this.#slots.entries()) {
+      const { ancestors: before, position } = slot;
+      const after = new Uint8Array(before.length);
+      for (let beam = 0; beam < beams; beam++) {
+        const parent = parents[index * beams + beam]! * positions;
+        after.set(before.subarray(parent, parent + position), beam * positions);
+        after[beam * positions + position] = beam;
+      }
+      slot.ancestors = after;
     }
-    this.#ancestors = after;
   }
 
-  /** [batch, 1, beams, slots]: 0 where a row's sequence went through, hidden elsewhere. */
-  #bias(position: number): Tensor {
-    const [beams, capacity] = [this.#beams, this.#capacity];
-    const slots = capacity * beams;
-    const rows = this.#batch * beams;
-    const bias = new Float32Array(rows * slots).fill(MASKED);
-    for (let row = 0; row < rows; row++) {
-      for (let earlier = 0; earlier <= position; earlier++) {
-        bias[row * slots + earlier * beams + this.#ancestors[row * capacity + earlier]!] = 0;
+  /** [slots, 1, beams, places·beams]: 0 where a row's sequence went through, hidden elsewhere. */
+  #bias(): Tensor {
+    const { beams, positions } = this.#shape;
+    const width = this.#self.places * beams;
+    const bias = new Float32Array(this.#slots.length * beams * width).fill(MASKED);
+    let row = 0;
+    for (const { ancestors, position } of this.#slots) {
+      for (let beam = 0; beam < beams; beam++, row++) {
+        for (let earlier = 0; earlier <= position; earlier++) {
+          bias[row * width + earlier * beams + ancestors[beam * positions + earlier]!] = 0;
+        }
       }
     }
-    return Tensor.from(bias, [this.#batch, 1, beams, slots]);
+    return Tensor.from(bias, [this.#slots.length, 1, beams, width]);
   }
 
-  /** [batch, heads, 3]: where in the caches this step's rows go. */
-  #placeIndex(position: number): Tensor {
+  /** [slots, heads, 3]: where in the caches this step's rows go. */
+  #placeIndex(): Tensor {
     const { heads } = this.#programs.architecture.decoderAttention;
-    const index = new BigInt64Array(this.#batch * heads * 3);
+    const index = new BigInt64Array(this.#slots.length * heads * 3);
     // All entries are small and not negative: the low words suffice, and spare a BigInt for each.
     const words = new Int32Array(index.buffer);
     let word = 0;
-    for (let item = 0; item < this.#batch; item++) {
+    for (const [slot, { position }] of this.#slots.entries()) {
       for (let head = 0; head < heads; head++, word += 6) {
-        words[word] = item;
+        words[word] = slot;
         words[word + 2] = head;
         words[word + 4] = position;
       }
     }
-    return Tensor.from(index, [this.#batch, heads, 3]);
+    return Tensor.from(index, [this.#slots.length, heads, 3]);
+  }
+
+  /** [slots, 1, 1, places]: hides what lies behind a source's end. */
+  #makeSourceBias(): Tensor {
+    const { places } = this.#cross;
+    const bias = new Float32Array(this.#slots.length * places);
+    for (const [slot, { sourceLength }] of this.#slots.entries()) {
+      bias.fill(MASKED, slot * places + sourceLength, (slot + 1) * places);
+    }
+    return Tensor.from(bias, [this.#slots.length, 1, 1, places]);
   }
 }
 

@@ -1,23 +1,30 @@
 import { fail } from '../errors.js';
 import { CachedDecoder } from './decoder.js';
+import { rowsPerItem } from './item-search.js';
 import type { GenerationOptions } from './options.js';
 import type { GenerationPrograms } from './programs.js';
 import type { Sequence } from './row-group.js';
-import { rowsPerItem, search } from './search.js';
+import { type SearchHooks, search } from './search.js';
+
+export interface GenerateSettings extends Pick<SearchHooks, 'signal' | 'tokenScores' | 'onAnswers' | 'onToken'> {
+  /** Sources that are searched at once, at most. */
+  readonly batchSize: number;
+  /** Instead of `batchSize`: rows (sources times beams) times the longest source, at most; one source always fits. */
+  readonly batchTokens?: number | undefined;
+  readonly onProgress?: ((done: number) => void) | undefined;
+  /** The number of the first source among all that the caller has, which names the random streams. */
+  readonly firstNumber?: number | undefined;
+}
 
 /**
- * The answers to sources of token ids, in their order, `numReturnSequences` each. Sources of like length are searched
- * together, since attention works on a rectangle; what a source gets does not depend on its batch.
+ * The answers to sources of token ids, in their order, `numReturnSequences` each. Longer sources come first, so that those of
+ * like length are searched together; what a source gets does not depend on others.
  */
 export async function generate(
   programs: GenerationPrograms,
   sources: readonly Int32Array[],
   options: GenerationOptions,
-  {
-    batchSize,
-    signal,
-    onProgress,
-  }: { batchSize: number; signal?: AbortSignal | undefined; onProgress?: ((done: number) => void) | undefined },
+  { batchSize, batchTokens, onProgress, onAnswers, onToken, firstNumber = 0, ...hooks }: GenerateSettings,
 ): Promise<Sequence[][]> {
   const { maxSourceLength, maxTargetLength } = programs.architecture;
   // The last token is never fed back.
@@ -36,22 +43,48 @@ export async function generate(
       );
     }
   }
-  const byLength = sources.map((_, i) => i).sort((a, b) => sources[b]!.length - sources[a]!.length || a - b);
-  const answers = new Array<Sequence[]>(sources.length);
-  for (let start = 0; start < byLength.length; start += batchSize) {
-    const items = byLength.slice(start, start + batchSize);
-    const decoder = await CachedDecoder.create(
-      programs,
-      items.map((item) => sources[item]!),
-      rowsPerItem(options),
-    );
-    try {
-      const found = await search(decoder, items.length, options, { signal, itemNumbers: items });
-      for (const [i, item] of items.entries()) answers[item] = found[i]!;
-    } finally {
-      decoder.dispose();
-    }
-    onProgress?.(Math.min(byLength.length, start + batchSize));
+  const order = sources.map((_, i) => i).sort((a, b) => sources[b]!.length - sources[a]!.length || a - b);
+  const inOrder = order.map((source) => sources[source]!);
+  const beams = rowsPerItem(options);
+  const { most, hasRoomFor } =
+    batchTokens === undefined ? itemsRoom(batchSize) : tokensRoom(batchTokens, beams, inOrder);
+  const slots = Math.max(1, Math.min(sources.length, most));
+  const decoder = new CachedDecoder(programs, inOrder, { beams, slots, positions: options.maxLength });
+  let done = 0;
+  try {
+    const answers = await search(decoder, sources.length, options, {
+      ...hooks,
+      itemNumbers: order.map((source) => firstNumber + source),
+      hasRoomFor,
+      onAnswers: (item, found) => {
+        onAnswers?.(order[item]!, found);
+        onProgress?.(++done);
+      },
+      onToken: onToken && ((item, token) => onToken(order[item]!, token)),
+    });
+    const bySource = new Array<Sequence[]>(sources.length);
+    for (const [item, source] of order.entries()) bySource[source] = answers[item]!;
+    return bySource;
+  } finally {
+    decoder.dispose();
   }
-  return answers;
+}
+
+/** How many items may be under way at once. */
+interface Room {
+  readonly most: number;
+  readonly hasRoomFor: NonNullable<SearchHooks['hasRoomFor']>;
+}
+
+function itemsRoom(batchSize: number): Room {
+  return { most: batchSize, hasRoomFor: (_, count) => count < batchSize };
+}
+
+function tokensRoom(batchTokens: number, beams: number, sources: readonly Int32Array[]): Room {
+  const most = (longest: number) => Math.floor(batchTokens / (beams * longest));
+  return {
+    most: most(sources.at(-1)?.length ?? 1),
+    hasRoomFor: (item, count, underWay) =>
+      count < most(Math.max(...[item, ...underWay()].map((each) => sources[each]!.length))),
+  };
 }

@@ -1,41 +1,51 @@
+/** What a step added to each row of an item: a token, the row it continues, and the token's score. */
+export interface Continuation {
+  readonly tokens: Int32Array;
+  readonly parents: Int32Array;
+  readonly scores: Float32Array;
+}
+
 /**
- * Every token that was ever chosen, step by step, with the row each one continues. Rows are never copied when beams
- * branch: a sequence is read backwards along its parents, and a hypothesis is a (length, row) pair into this table.
- * Steps may differ in their number of rows.
+ * Every token that was ever chosen for an item, step by step, with the row each one continues. Rows are never copied when
+ * beams branch: a sequence is read backwards along its parents, and a hypothesis is a (length, row) pair into this table.
  */
 export class History {
-  private readonly tokens: Int32Array[];
-  private readonly parents: Int32Array[];
+  readonly #steps: Continuation[];
 
   constructor(rows: number, startToken: number) {
-    this.tokens = [new Int32Array(rows).fill(startToken)];
-    this.parents = [Int32Array.from({ length: rows }, (_, row) => row)];
+    this.#steps = [
+      {
+        tokens: new Int32Array(rows).fill(startToken),
+        parents: Int32Array.from({ length: rows }, (_, row) => row),
+        scores: new Float32Array(rows),
+      },
+    ];
   }
 
   /** Tokens in each row so far, the start token included. */
   get length(): number {
-    return this.tokens.length;
+    return this.#steps.length;
   }
 
-  get lastTokens(): Int32Array {
-    return this.tokens.at(-1)!;
+  get last(): Continuation {
+    return this.#steps.at(-1)!;
   }
 
-  get lastParents(): Int32Array {
-    return this.parents.at(-1)!;
+  /** Appends one step, which is kept. */
+  push(step: Continuation): void {
+    this.#steps.push(step);
   }
 
-  /** Appends one step; the arrays are kept. */
-  push(tokens: Int32Array, parents: Int32Array): void {
-    this.tokens.push(tokens);
-    this.parents.push(parents);
-  }
-
-  /** Writes the first `length` tokens of the sequence that stood in `row` when rows were `length` long. */
-  read(row: number, length: number, into: Int32Array): void {
-    for (let step = length - 1; step >= 0; step--) {
-      into[step] = this.tokens[step]![row]!;
-      row = this.parents[step]![row]!;
+  /**
+   * Writes the first `length` tokens of the sequence that stood in `row` when rows were `length` long, and the scores of
+   * those behind the start token.
+   */
+  read(row: number, length: number, tokens: Int32Array, scores?: Float32Array): void {
+    for (let at = length - 1; at >= 0; at--) {
+      const step = this.#steps[at]!;
+      tokens[at] = step.tokens[row]!;
+      if (scores && at > 0) scores[at - 1] = step.scores[row]!;
+      row = step.parents[row]!;
     }
   }
 }

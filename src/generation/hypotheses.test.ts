@@ -3,7 +3,7 @@ import { Hypotheses } from './hypotheses.js';
 
 function filled(earlyStopping: boolean | 'never', lengthPenalty: number, sums: readonly number[], maxLength = 11) {
   const hypotheses = new Hypotheses({ numBeams: 2, earlyStopping, lengthPenalty, maxLength });
-  for (const [row, sum] of sums.entries()) hypotheses.add(sum, 2, { length: 2, row, endedByEos: true });
+  for (const [row, sum] of sums.entries()) hypotheses.add(sum, 2, { length: 2, row, endScore: 0 });
   return hypotheses;
 }
 

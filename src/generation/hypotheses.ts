@@ -1,10 +1,13 @@
+import { lengthPenalised } from './row-group.js';
+
 /** A sequence that a beam has finished or was cut at: where it stands in the history, and its length-penalised score. */
 export interface Hypothesis {
   readonly score: number;
   /** Tokens of it that stand in the history, and the row in which they end. */
   readonly length: number;
   readonly row: number;
-  readonly endedByEos: boolean;
+  /** The score of the end token behind it; undefined where it was cut. */
+  readonly endScore: number | undefined;
 }
 
 interface HypothesesOptions {
@@ -27,7 +30,7 @@ export class Hypotheses {
 
   add(sumLogProbs: number, generated: number, place: Omit<Hypothesis, 'score'>): void {
     const { numBeams } = this.options;
-    const score = this.penalised(sumLogProbs, generated);
+    const score = lengthPenalised(sumLogProbs, generated, this.options.lengthPenalty);
     if (this.kept.length === numBeams && !(score > this.worst)) return;
     this.kept.push({ ...place, score });
     if (this.kept.length > numBeams) {
@@ -47,7 +50,7 @@ export class Hypotheses {
     if (this.kept.length < numBeams) return false;
     if (earlyStopping === true) return true;
     const length = earlyStopping === 'never' && lengthPenalty > 0 ? maxLength - 1 : generated;
-    return this.worst >= this.penalised(bestSum, length);
+    return this.worst >= lengthPenalised(bestSum, length, lengthPenalty);
   }
 
   /** Best first; of equal scores the one that came later. */
@@ -56,9 +59,5 @@ export class Hypotheses {
       .toReversed()
       .sort((a, b) => b.score - a.score)
       .slice(0, count);
-  }
-
-  private penalised(sum: number, generated: number): number {
-    return sum / generated ** this.options.lengthPenalty;
   }
 }

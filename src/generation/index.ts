@@ -1,8 +1,7 @@
 /** Generation: one search for all models, exactly as Transformers' `generate` for encoder-decoder models. */
-export { CachedDecoder } from './decoder.js';
 export { generate } from './generate.js';
 export { type GenerationArgs, type GenerationOptions, resolveGenerationOptions } from './options.js';
 export { GenerationPrograms } from './programs.js';
 export type { Sequence } from './row-group.js';
-export { rowsPerItem, type SearchHooks, search } from './search.js';
+export { type SearchHooks, search } from './search.js';
 export type { BestTokens, StepDecoder } from './step-decoder.js';

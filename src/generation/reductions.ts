@@ -12,9 +12,14 @@ export function massOf(values: Float32Array, largest: number): number {
   return mass;
 }
 
+/** log Σ exp(values), in f64. */
+export function logSumExp(values: Float32Array): number {
+  const largest = largestOf(values);
+  return largest + Math.log(massOf(values, largest));
+}
+
 /** In place: value - log Σ exp(values). In f64 and rounded once, which is within an f32 rounding of PyTorch's. */
 export function logSoftmax(values: Float32Array): void {
-  const largest = largestOf(values);
-  const normaliser = largest + Math.log(massOf(values, largest));
-  for (let at = 0; at < values.length; at++) values[at]! -= normaliser;
+  const normalizer = logSumExp(values);
+  for (let at = 0; at < values.length; at++) values[at]! -= normalizer;
 }

@@ -2,9 +2,10 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { HashDecoder, type HashModel } from '../../tests/fixtures/search/hash-model.js';
+import { rowsPerItem } from './item-search.js';
 import { type GenerationArgs, type GenerationOptions, resolveGenerationOptions } from './options.js';
 import type { Sequence } from './row-group.js';
-import { rowsPerItem, search } from './search.js';
+import { search } from './search.js';
 import type { StepDecoder } from './step-decoder.js';
 
 interface SearchCase {
@@ -96,6 +97,90 @@ it('answers an item alike whatever batch it is in', async () => {
   );
 });
 
+it('answers an item alike whether it waits for a slot or not, and tells of its answers when they are known', async () => {
+  await fc.assert(
+    fc.asyncProperty(anyArgs, fc.integer({ min: 1, max: 5 }), async (args, slots) => {
+      const numReturnSequences = args.doSample || args.numBeams! > 1 ? 2 : 1;
+      const options = optionsOf({ ...args, numReturnSequences });
+      const items = [...Array(20).keys()];
+      const together = await search(decoderOf(items, options), 20, options);
+      const told = new Map<number, Sequence[]>();
+      let most = 0;
+      const inTurns = await search(decoderOf(items, options), 20, options, {
+        hasRoomFor: (_, count, underWay) => {
+          expect(underWay().length).toBe(count);
+          most = Math.max(most, count);
+          return count < slots;
+        },
+        onAnswers: (item, answers) => told.set(item, answers),
+      });
+      expect(inTurns).toEqual(together);
+      expect([...told].sort(([a], [b]) => a - b).map(([, answers]) => answers)).toEqual(together);
+      expect(most).toBe(slots);
+    }),
+    { numRuns: 40, seed: 2 },
+  );
+});
+
+it('tells greedy tokens as they come', async () => {
+  const options = optionsOf({ maxLength: 12 });
+  const streams = [...Array(9).keys()].map((): number[] => []);
+  const answers = await search(decoderOf([...streams.keys()], options), 9, options, {
+    hasRoomFor: (_, count) => count < 3,
+    onToken: (item, token) => streams[item]!.push(token),
+  });
+  expect(streams).toEqual(answers.map(([answer]) => [...answer!.ids.subarray(1)]));
+});
+
+describe('scores of tokens', () => {
+  const settings: GenerationArgs = { maxLength: 9, minLength: 4, badWordsIds: [[5], [7]], forcedBosTokenId: 3 };
+
+  /** log-softmax of the logits behind an answer's tokens, of which `banned` are out. */
+  async function expected(ids: Int32Array, banned: (position: number) => readonly number[]): Promise<number[]> {
+    const decoder = new HashDecoder(model, [0], 1);
+    await decoder.start(0);
+    const scores: number[] = [];
+    for (const [position, id] of ids.subarray(1).entries()) {
+      await decoder.advance(Int32Array.of(ids[position]!), Int32Array.of(0));
+      const logits = (await decoder.logits()).map((logit, token) =>
+        banned(position).includes(token) ? -Infinity : logit,
+      );
+      const partition = Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit), 0));
+      scores.push(position === 0 ? 0 : logits[id]! - partition);
+    }
+    return scores;
+  }
+
+  it.each<[string, GenerationArgs]>([
+    ['greedy search, bans in the graph', {}],
+    ['greedy search by all logits', { repetitionPenalty: 1 + 1e-12 }],
+    ['sampling', { doSample: true, topK: 0, seed: 3 }],
+  ])('%s: among the tokens that are left', async (_, args) => {
+    const options = optionsOf({ ...settings, ...args, lengthPenalty: 1 });
+    const [[answer]] = (await search(decoderOf([0], options), 1, options, { tokenScores: true })) as [[Sequence]];
+    const scores = await expected(answer.ids, (position) => (position < 3 ? [2, 5, 7] : [5, 7]));
+    expect(answer.tokenScores.length).toBe(answer.ids.length - 1);
+    for (const [i, score] of scores.entries()) expect(answer.tokenScores[i]!).toBeCloseTo(score, 5);
+    expect(answer.score!).toBeCloseTo(scores.reduce((a, b) => a + b) / scores.length, 5);
+  });
+
+  it('beams: as processors leave them, so that they add up to the score', async () => {
+    const options = optionsOf({ ...settings, numBeams: 3, numReturnSequences: 3, lengthPenalty: 1 });
+    const [answers] = await search(decoderOf([0], options), 1, options);
+    for (const { ids, score, tokenScores } of answers!) {
+      const scores = await expected(ids, () => []);
+      for (const [i, each] of scores.entries()) expect(tokenScores[i]!).toBeCloseTo(each, 5);
+      expect(score!).toBeCloseTo(scores.reduce((a, b) => a + b) / scores.length, 5);
+    }
+  });
+
+  it('cost greedy search nothing where they are not asked for', async () => {
+    const options = optionsOf(settings);
+    const [[answer]] = (await search(decoderOf([0], options), 1, options)) as [[Sequence]];
+    expect(answer).toMatchObject({ score: undefined, tokenScores: new Float32Array(0) });
+  });
+});
+
 describe('sampling', () => {
   const count = 20_000;
 
@@ -103,6 +188,8 @@ describe('sampling', () => {
   function constantDecoder(logits: readonly number[], rows: number): StepDecoder {
     return {
       vocabSize: logits.length,
+      start: async () => {},
+      drop: () => {},
       advance: async () => {},
       candidates: () => Promise.reject(new Error('sampling wants all logits')),
       logits: async () => Float32Array.from({ length: rows * logits.length }, (_, at) => logits[at % logits.length]!),
@@ -116,10 +203,10 @@ describe('sampling', () => {
   it.each(warped.map((one) => [JSON.stringify(one.settings), one] as const))(
     '%s has the probabilities',
     async (_, one) => {
-      const options = optionsOf({ maxLength: 2, seed: 11 }, one.settings);
-      const drawn = await search(constantDecoder(one.scores[0]!, count), count, options);
+      const options = optionsOf({ maxLength: 2, seed: 11, numReturnSequences: count }, one.settings);
+      const [drawn] = await search(constantDecoder(one.scores[0]!, count), 1, options);
       const counts = one.probabilities[0]!.map(() => 0);
-      for (const [answer] of drawn) counts[answer!.ids[1]!]!++;
+      for (const { ids } of drawn!) counts[ids[1]!]!++;
 
       const possible = one.probabilities[0]!.filter((p) => p > 0).length;
       const statistic = one.probabilities[0]!.reduce((sum, p, id) => {
@@ -135,7 +222,9 @@ describe('sampling', () => {
     '%s has the distribution of the reference',
     async (_, { model, settings, draws, counts }) => {
       const options = optionsOf({ seed: 9 }, settings);
-      const drawn = await search(decoderOf(Array(draws).fill(0), options, model), draws, options);
+      const drawn = await search(decoderOf(Array(draws).fill(0), options, model), draws, options, {
+        hasRoomFor: (_, count) => count < 200,
+      });
       const ours = new Map<string, number>();
       for (const answers of drawn) {
         const name = answers.map(({ ids }) => ids.join()).join(' ');

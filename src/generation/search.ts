@@ -1,74 +1,131 @@
-import { Random } from '../data/index.js';
 import { fail } from '../errors.js';
-import { BeamSearch, candidatesPerStep } from './beam-search.js';
-import { History } from './history.js';
-import { NextTokenSource } from './next-tokens.js';
+import { candidatesPerStep } from './beam-search.js';
+import { ItemSearch, rowsPerItem } from './item-search.js';
+import { NextTokenSource, type WaitingRows } from './next-tokens.js';
 import { checkTokenIds, type GenerationOptions } from './options.js';
-import type { RowGroup, Sequence } from './row-group.js';
+import type { Sequence } from './row-group.js';
 import { draw, rank } from './selection.js';
-import { SingleSearch } from './single-search.js';
 import type { StepDecoder } from './step-decoder.js';
 
 export interface SearchHooks {
   /** Ends the search between two steps, with the signal's reason as the error. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * The number of each batch item among all that the caller searches, which names its random stream: so an item is
-   * sampled alike whatever batch it falls in. Left out: 0, 1, 2, …
+   * The number of each item among all that the caller searches, which names its random stream: so an item is sampled
+   * alike whatever batch it falls in. Left out: 0, 1, 2, …
    */
   readonly itemNumbers?: readonly number[] | undefined;
+  /** Whether an item may join the `count` that are under way. Left out: all are searched at once. */
+  readonly hasRoomFor?: ((item: number, count: number, underWay: () => readonly number[]) => boolean) | undefined;
+  /** Whether scores of tokens are wanted where they are not had for free. */
+  readonly tokenScores?: boolean | undefined;
+  /** Hears of an item's answers as soon as they are known. */
+  readonly onAnswers?: ((item: number, answers: Sequence[]) => void) | undefined;
+  /** Hears the token that a step added to an item's first row. */
+  readonly onToken?: ((item: number, token: number) => void) | undefined;
 }
 
-/** Rows that a decoder has for each batch item. */
-export function rowsPerItem({ numBeams, numReturnSequences }: GenerationOptions): number {
-  return numBeams > 1 ? numBeams : numReturnSequences;
+/** An item under way; its place among the others is its slot. */
+interface UnderWay {
+  readonly item: number;
+  readonly search: ItemSearch;
 }
 
 /**
- * Generates from a decoder that stands at its first position, as Transformers' `generate` does: greedy search, beam
- * search, sampling, or sampling with beams. Answers come back by batch item, `numReturnSequences` each, best first.
+ * Generates from a decoder whose `items` wait for their first position, as Transformers' `generate` does: greedy search,
+ * beam search, sampling, or sampling with beams. An item that has its answers leaves at once, and a waiting one takes its
+ * slot. Answers come back by item, `numReturnSequences` each, best first.
  */
 export async function search(
   decoder: StepDecoder,
-  batchSize: number,
+  items: number,
   options: GenerationOptions,
-  { signal, itemNumbers = Array.from({ length: batchSize }, (_, item) => item) }: SearchHooks = {},
+  {
+    signal,
+    itemNumbers = Array.from({ length: items }, (_, item) => item),
+    hasRoomFor = () => true,
+    tokenScores = false,
+    onAnswers,
+    onToken,
+  }: SearchHooks = {},
 ): Promise<Sequence[][]> {
   checkTokenIds(options, decoder.vocabSize);
-  if (itemNumbers.length !== batchSize) {
-    fail('generation', `${itemNumbers.length} item numbers came with ${batchSize} batch items. Pass one for each.`);
+  if (itemNumbers.length !== items) {
+    fail('generation', `${itemNumbers.length} item numbers came with ${items} batch items. Pass one for each.`);
   }
-  const width = options.numBeams;
-  const count = width > 1 ? candidatesPerStep(options) : 1;
-  const select = options.doSample ? draw(count, width, decoder.vocabSize) : rank(count);
+  const { numBeams, doSample } = options;
+  const width = rowsPerItem(options);
+  const count = numBeams > 1 ? candidatesPerStep(options) : 1;
+  const select = doSample ? draw(count, numBeams, decoder.vocabSize) : rank(count);
   const seed = options.seed ?? Math.floor(Math.random() * 2 ** 32);
-  const Group = width > 1 ? BeamSearch : SingleSearch;
+  const source = new NextTokenSource(decoder, options, count, tokenScores);
 
-  // Which rows belong to whom is said here alone: group g holds the rows from g * width on.
-  const groupsPerItem = rowsPerItem(options) / width;
-  const groups: RowGroup[] = itemNumbers.flatMap((item) =>
-    Array.from({ length: groupsPerItem }, (_, answer) => new Group(options, select, new Random(seed, item, answer))),
-  );
-  const rows = groups.length * width;
-  const isOpen = (row: number) => !groups[Math.floor(row / width)]!.isDone;
-  const source = new NextTokenSource(decoder, options, rows, count);
-  const history = new History(rows, options.decoderStartTokenId);
-
-  while (history.length < options.maxLength && groups.some((group) => !group.isDone)) {
+  const answers = new Array<Sequence[]>(items);
+  const slots: UnderWay[] = [];
+  const rows = waitingRows(slots, width, options);
+  let next = 0;
+  let found = 0;
+  const underWay = () => slots.filter(({ search }) => !search.isDone).map(({ item }) => item);
+  const fits = () => next < items && (next === found || hasRoomFor(next, next - found, underWay));
+  const start = async (slot: number) => {
     signal?.throwIfAborted();
-    await decoder.advance(history.lastTokens, history.lastParents);
-    const next = await source.after(history, isOpen);
-    const tokens = new Int32Array(rows).fill(options.padTokenId);
-    const parents = Int32Array.from(tokens, (_, row) => row);
-    groups.forEach((group, index) => {
-      if (!group.isDone) group.step(next, index * width, history.length, tokens, parents);
-    });
-    history.push(tokens, parents);
-  }
+    await decoder.start(slot);
+    slots[slot] = { item: next, search: new ItemSearch(options, select, seed, itemNumbers[next]!) };
+    next++;
+  };
 
-  return itemNumbers.map((_, item) =>
-    groups
-      .slice(item * groupsPerItem, (item + 1) * groupsPerItem)
-      .flatMap((group, answer) => group.answers(history, (item * groupsPerItem + answer) * width)),
-  );
+  for (;;) {
+    while (fits()) await start(slots.length);
+    if (slots.length === 0) return answers;
+    signal?.throwIfAborted();
+    const { tokens, parents } = lastOf(slots, width);
+    await decoder.advance(tokens, parents);
+    const nextTokens = await source.after(rows);
+    for (const [slot, { item, search }] of slots.entries()) {
+      search.step(nextTokens, slot * width);
+      onToken?.(item, search.last.tokens[0]!);
+      if (search.isDone) found++;
+    }
+    for (let slot = slots.length - 1; slot >= 0; slot--) {
+      const { item, search } = slots[slot]!;
+      if (!search.isDone) continue;
+      answers[item] = search.answers();
+      onAnswers?.(item, answers[item]!);
+      if (fits()) {
+        await start(slot);
+      } else {
+        decoder.drop(slot);
+        const last = slots.pop()!;
+        if (slot < slots.length) slots[slot] = last;
+      }
+    }
+  }
+}
+
+function waitingRows(slots: readonly UnderWay[], width: number, { maxLength }: GenerationOptions): WaitingRows {
+  const tokens = new Int32Array(maxLength);
+  const searchOf = (row: number) => slots[Math.floor(row / width)]!.search;
+  return {
+    get count() {
+      return slots.length * width;
+    },
+    isOpen: (row) => searchOf(row).isOpen(row % width),
+    tokensOf(row) {
+      const search = searchOf(row);
+      const into = tokens.subarray(0, search.length);
+      search.read(row % width, into);
+      return into;
+    },
+  };
+}
+
+/** The last token of every row and the beam that it continued. */
+function lastOf(slots: readonly UnderWay[], width: number): { tokens: Int32Array; parents: Int32Array } {
+  const tokens = new Int32Array(slots.length * width);
+  const parents = new Int32Array(slots.length * width);
+  for (const [slot, { search }] of slots.entries()) {
+    tokens.set(search.last.tokens, slot * width);
+    parents.set(search.last.parents, slot * width);
+  }
+  return { tokens, parents };
 }

@@ -11,7 +11,7 @@ const random = new Random(1);
 it('ranks by sum, then row, then token', () => {
   const ids = Int32Array.of(9, 9, 4, 2, 7, 3, 6, 5);
   const scores = Float32Array.of(9, 9, -1, -2, -1, -3, -1, -2);
-  const next = { count: 2, ids, scores };
+  const next = { count: 2, ids, scores, normalizers: undefined };
   expect(read(rank(4)(next, 1, Float32Array.of(0, 0, 0), random))).toEqual([
     [1, 4, -1],
     [2, 7, -1],
@@ -25,7 +25,7 @@ it('ranks by sum, then row, then token', () => {
 });
 
 it('puts tokens in order where adding the sum makes their scores equal', () => {
-  const next = { count: 2, ids: Int32Array.of(8, 3), scores: Float32Array.of(-1, -2) };
+  const next = { count: 2, ids: Int32Array.of(8, 3), scores: Float32Array.of(-1, -2), normalizers: undefined };
   expect(read(rank(2)(next, 0, Float32Array.of(-1e9), random))).toEqual([
     [0, 3, -1e9],
     [0, 8, -1e9],
@@ -57,7 +57,7 @@ it('draws without replacement from all rows, by their probabilities', () => {
   const generator = new Random(3);
   const counts = pairs.map(() => 0);
   for (let n = 0; n < 20_000; n++) {
-    const picks = select({ count: 3, ids: undefined, scores }, 0, sums, generator);
+    const picks = select({ count: 3, ids: undefined, scores, normalizers: undefined }, 0, sums, generator);
     expect(picks.sums[0]).toBeGreaterThanOrEqual(picks.sums[1]!);
     const drawn = [0, 1].map((at) => picks.rows[at]! * 3 + picks.tokens[at]!).sort((a, b) => a - b);
     counts[pairs.findIndex(([i, j]) => i === drawn[0] && j === drawn[1])]!++;
@@ -68,7 +68,7 @@ it('draws without replacement from all rows, by their probabilities', () => {
 
 it('goes on to beams that hardly count when better tokens run out, and ends when all do', () => {
   const scores = Float32Array.of(0, -Infinity, -1, -Infinity, -2, -3);
-  const next = { count: 3, ids: undefined, scores };
+  const next = { count: 3, ids: undefined, scores, normalizers: undefined };
   const picks = draw(3, 2, 3)(next, 0, Float32Array.of(0, -1e9), random);
   expect(read(picks).slice(0, 2)).toEqual([
     [0, 0, 0],

@@ -1,12 +1,13 @@
 import type { Random } from '../data/index.js';
-import type { NextTokens } from './next-tokens.js';
+import { type NextTokens, NO_TOKEN } from './next-tokens.js';
 import { largestOf } from './reductions.js';
 
-/** Continuations that were chosen for one batch item: token, row it continues and new sum, best sum first. */
+/** Continuations that were chosen for one batch item: token, row it continues, its score and new sum, best sum first. */
 export interface Picks {
   size: number;
   readonly tokens: Int32Array;
   readonly rows: Int32Array;
+  readonly scores: Float32Array;
   readonly sums: Float32Array;
 }
 
@@ -17,12 +18,18 @@ export interface Picks {
 export type Select = (next: NextTokens, firstRow: number, sums: Float32Array, random: Random) => Picks;
 
 function picksOf(count: number): Picks {
-  return { size: 0, tokens: new Int32Array(count), rows: new Int32Array(count), sums: new Float32Array(count) };
+  return {
+    size: 0,
+    tokens: new Int32Array(count),
+    rows: new Int32Array(count),
+    scores: new Float32Array(count),
+    sums: new Float32Array(count),
+  };
 }
 
 /** Puts a pick in its place, if it has one; of equal sums the lower row, then the lower token comes first. */
-function insert(picks: Picks, token: number, row: number, sum: number): void {
-  const { tokens, rows, sums } = picks;
+function insert(picks: Picks, token: number, row: number, score: number, sum: number): void {
+  const { tokens, rows, scores, sums } = picks;
   let at = picks.size;
   while (at > 0) {
     const before = at - 1;
@@ -35,10 +42,12 @@ function insert(picks: Picks, token: number, row: number, sum: number): void {
   for (let to = last; to > at; to--) {
     tokens[to] = tokens[to - 1]!;
     rows[to] = rows[to - 1]!;
+    scores[to] = scores[to - 1]!;
     sums[to] = sums[to - 1]!;
   }
   tokens[at] = token;
   rows[at] = row;
+  scores[at] = score;
   sums[at] = sum;
   picks.size = last + 1;
 }
@@ -52,9 +61,12 @@ export function rank(count: number): Select {
     for (let beam = 0; beam < sums.length; beam++) {
       const row = firstRow + beam;
       for (let at = row * next.count; at < (row + 1) * next.count; at++) {
-        const sum = Math.fround(next.scores[at]! + sums[beam]!);
+        const token = ids[at]!;
+        if (token === NO_TOKEN) break;
+        const score = next.scores[at]!;
+        const sum = Math.fround(score + sums[beam]!);
         if (picks.size === count && sum < picks.sums[count - 1]!) break;
-        insert(picks, ids[at]!, row, sum);
+        insert(picks, token, row, score, sum);
       }
     }
     return picks;
@@ -87,7 +99,8 @@ export function draw(count: number, width: number, vocabSize: number): Select {
       for (; picks.size < count && total > 0; total = sumOf(weights, size)) {
         const at = pickBy(weights, size, random.next() * total);
         const place = places[at]!;
-        insert(picks, place % vocabSize, firstRow + Math.floor(place / vocabSize), sumsLeft[at]!);
+        const score = next.scores[firstRow * vocabSize + place]!;
+        insert(picks, place % vocabSize, firstRow + Math.floor(place / vocabSize), score, sumsLeft[at]!);
         sumsLeft[at] = -Infinity;
         weights[at] = 0;
       }

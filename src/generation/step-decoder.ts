@@ -5,16 +5,24 @@ export interface BestTokens {
 }
 
 /**
- * What the search needs of a model: a decoder that walks one position at a time and holds its own cache.
+ * What the search needs of a model: a decoder that walks its items one position at a time and holds its own cache.
  *
- * A row is one partial answer. Rows lie side by side by batch item: row = item * width + beam, where the width is
- * {@link rowsPerItem}. Arrays that a decoder returns are read before the next call and never kept.
+ * An item that is under way has a slot, and there its rows, each one partial answer: row = slot * width + beam, where the
+ * width is {@link rowsPerItem}. Slots in use lie side by side from 0 on; their items may stand at different positions.
+ * Arrays that a decoder returns are read before the next call and never kept.
  */
 export interface StepDecoder {
   readonly vocabSize: number;
   /**
-   * Takes the last token of every row and moves one position on. `parents[row]` is the row of the previous step that
-   * this row continues, always one of the same batch item; in the first step each row is its own parent.
+   * Puts the next waiting item at its first position into a slot: into one in use, whose item is given up, or into the
+   * first one behind those.
+   */
+  start(slot: number): Promise<void>;
+  /** Gives up the item of a slot. The item of the last slot in use takes its place. */
+  drop(slot: number): void;
+  /**
+   * Takes the last token of every row and moves one position on. `parents[row]` is the beam, counted within the item,
+   * whose sequence this row continues; in the first step of an item each row is its own parent.
    */
   advance(tokens: Int32Array, parents: Int32Array): Promise<void>;
   /**
