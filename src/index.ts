@@ -32,11 +32,15 @@ export {
 } from './metrics/index.js';
 // The model
 export {
+  type Answer,
+  type AnyTexts,
   type EvalOptions,
   type EvalResult,
   type LoadOptions,
+  type Prediction,
   type PredictOptions,
   Seq2SeqModel,
+  type TextPiece,
   type TrainOptions,
 } from './seq2seq-model.js';
 // Tokenizers

@@ -3,7 +3,7 @@ import { GenerationPrograms } from './generation/index.js';
 import { samplesTable } from './loggers/index.js';
 import { computeMetric, type MetricFunction } from './metrics/index.js';
 import type { ModelParts } from './model-parts.js';
-import { answer } from './model-prediction.js';
+import { Predictor } from './model-prediction.js';
 import type { ModelRows } from './model-rows.js';
 import { Progress } from './progress.js';
 import { type Evaluation, evaluateLoss } from './training/index.js';
@@ -75,12 +75,10 @@ async function firstAnswers(
   const searching = programs ?? new GenerationPrograms(parts.architecture, parts.weights, threads);
   const progress = new Progress('Generating', texts.length, silent);
   try {
-    const { texts: answers } = await answer(parts, { ...args, numReturnSequences: 1 }, searching, texts, {
-      onProgress: (done) => progress.update(done),
-      signal,
-    });
+    const predictor = new Predictor(parts, { ...args, numReturnSequences: 1 }, searching);
+    const answers = await predictor.answer(texts, { onProgress: (done) => progress.update(done), signal });
     progress.finish();
-    return answers.map(([best]) => best!);
+    return answers.map(([best]) => best!.text);
   } finally {
     if (!programs) searching.dispose();
   }

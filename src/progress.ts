@@ -90,7 +90,7 @@ export class Progress {
   }
 
   #countLine(seconds: number, width: number): string {
-    const rate = `${(this.#done / Math.max(seconds, 1e-3)).toFixed(1)} a second`;
+    const rate = `${((this.#done - this.#from) / Math.max(seconds, 1e-3)).toFixed(1)} a second`;
     return fitted([this.#title, this.#show(this.#done), rate], this.#note, formatDuration(seconds), width);
   }
 

@@ -10,7 +10,16 @@ import { GenerationPrograms } from './generation/index.js';
 import { type MetricFunction, type Metrics, resolveMetrics, withSignatures } from './metrics/index.js';
 import { type EvalResult, evaluateModel } from './model-evaluation.js';
 import type { ModelParts } from './model-parts.js';
-import { answer } from './model-prediction.js';
+import {
+  type Answer,
+  type AnswerRun,
+  type AnyTexts,
+  type Cut,
+  type Prediction,
+  Predictor,
+  requireText,
+  type TextPiece,
+} from './model-prediction.js';
 import { type ModelRows, type Purpose, prepareRows } from './model-rows.js';
 import { saveModel } from './model-saving.js';
 import { type LoadOptions, obtainModel } from './model-source.js';
@@ -26,6 +35,7 @@ import {
 } from './training/index.js';
 
 export type { EvalResult } from './model-evaluation.js';
+export type { Answer, AnyTexts, Prediction, TextPiece } from './model-prediction.js';
 export type { LoadOptions } from './model-source.js';
 
 export interface TrainOptions extends TrainingCallbacks {
@@ -55,7 +65,10 @@ export interface PredictOptions {
   onProgress?: ((done: number) => void) | undefined;
   /** Hears how many answers hit the length limit before they ended; by default a line on stderr says so. */
   onUnfinished?: ((unfinished: number, answers: number, maxLength: number) => void) | undefined;
+  /** Ends the work between two steps. */
   signal?: AbortSignal | undefined;
+  /** The number of the first text within a larger work, so that sampling with `manualSeed` goes on as in one piece. */
+  firstIndex?: number | undefined;
 }
 
 /** A sequence-to-sequence model with its tokenizer and options: load it, train it, evaluate it, let it predict. */
@@ -65,6 +78,8 @@ export class Seq2SeqModel {
   #programs: GenerationPrograms | undefined;
   /** While weights change, nothing else may read them. */
   #isTraining = false;
+  /** Predictions under way. */
+  #predictions = 0;
 
   private constructor(parts: ModelParts, args: Seq2SeqArgs) {
     this.#parts = parts;
@@ -105,6 +120,12 @@ export class Seq2SeqModel {
     this.#requireRest();
     const { untrainable } = this.#parts.architecture;
     if (untrainable !== undefined) fail('config.json', untrainable);
+    if (this.#predictions > 0) {
+      fail(
+        'model',
+        'it is predicting. Wait for the answers, or end their stream, before training changes the weights.',
+      );
+    }
     const args = options.args ? updateArgs(this.#args, options.args) : this.#args;
     const metrics = metricsOf(args, options.metrics);
     requireEvaluation(args, metrics, options.evalData);
@@ -171,25 +192,77 @@ export class Seq2SeqModel {
   }
 
   /** The answers to texts, in their order; with `numReturnSequences` above 1 a list for each text. */
-  async predict(texts: readonly string[], options: PredictOptions = {}): Promise<string[] | string[][]> {
+  predict(texts: readonly string[], options?: PredictOptions): Promise<string[] | string[][]>;
+  /** For each text its answers, best first, with their token ids and scores. */
+  predict(texts: readonly string[], options: PredictOptions & { scores: true; stream?: false }): Promise<Answer[][]>;
+  /**
+   * Answers as they are found: those to short texts often before those to long ones, so look at `index`. Texts may come from
+   * an iterable without end, of which some are taken at a time.
+   */
+  predict(
+    texts: AnyTexts,
+    options: PredictOptions & { stream: true; scores?: boolean },
+  ): AsyncGenerator<Prediction, void, void>;
+  /** Answers while they are being written, piece by piece; without beams, and one answer to each text. */
+  predict(
+    texts: AnyTexts,
+    options: PredictOptions & { stream: 'text'; scores?: false },
+  ): AsyncGenerator<TextPiece, void, void>;
+  predict(
+    texts: AnyTexts,
+    options: PredictOptions & { scores?: boolean; stream?: boolean | 'text' } = {},
+  ): Promise<string[] | string[][] | Answer[][]> | AsyncGenerator<Prediction | TextPiece, void, void> {
+    const { stream = false, scores = false } = options;
+    if (stream === false) return this.#predict(texts, options);
+    refuseUnknown('predict', options, PREDICT_OPTIONS);
+    if (stream !== true && stream !== 'text') {
+      fail('predict', `stream is ${JSON.stringify(stream)}. Use true for whole answers, or 'text' for pieces of text.`);
+    }
+    if (stream === 'text' && scores)
+      fail('predict', "pieces of text have no scores. Leave out scores, or stream: 'text'.");
+    if (typeof texts === 'string') fail('predict', 'texts are needed, not one text. Pass [text].');
+    return stream === 'text'
+      ? this.#streamed(options, (predictor, run) => predictor.streamText(texts, run))
+      : this.#streamed(options, (predictor, run) => predictor.stream(texts, run));
+  }
+
+  async #predict(texts: AnyTexts, options: PredictOptions & { scores?: boolean }) {
     refuseUnknown('predict', options, PREDICT_OPTIONS);
     this.#requireRest();
     if (typeof texts === 'string') fail('predict', 'a list of texts is needed, not one text. Pass [text].');
-    if (!Array.isArray(texts)) fail('predict', `a list of texts is needed, not ${typeof texts}.`);
-    for (const [i, text] of texts.entries()) {
-      if (typeof text !== 'string')
-        fail('predict', `text ${i} is ${text === null ? 'null' : `a ${typeof text}`}, not a string.`);
+    if (!Array.isArray(texts)) return fail('predict', `a list of texts is needed, not ${typeof texts}.`);
+    for (const [i, text] of texts.entries()) requireText(text, i);
+    const predictor = this.#predictor();
+    this.#predictions++;
+    const answers = await predictor.answer(texts, pick(options, ...RUN_OPTIONS)).finally(() => this.#predictions--);
+    this.#tellCut(predictor.cut, options);
+    if (options.scores) return answers;
+    const asTexts = answers.map((each) => each.map(({ text }) => text));
+    return this.#args.numReturnSequences > 1 ? asTexts : asTexts.map(([first]) => first!);
+  }
+
+  async *#streamed<T>(
+    options: PredictOptions & { scores?: boolean },
+    start: (predictor: Predictor, run: AnswerRun) => AsyncGenerator<T, void, void>,
+  ): AsyncGenerator<T, void, void> {
+    this.#requireRest();
+    const predictor = this.#predictor();
+    this.#predictions++;
+    try {
+      yield* start(predictor, pick(options, ...RUN_OPTIONS));
+    } finally {
+      this.#predictions--;
     }
-    const args = this.#args;
-    const {
-      texts: answers,
-      unfinished,
-      count,
-      maxLength,
-    } = await answer(this.#parts, args, this.#generationPrograms(), texts, pick(options, 'onProgress', 'signal'));
-    const tell = options.onUnfinished ?? (args.silent ? undefined : warnUnfinished);
-    if (unfinished > 0) tell?.(unfinished, count, maxLength);
-    return args.numReturnSequences > 1 ? answers : answers.map(([first]) => first!);
+    this.#tellCut(predictor.cut, options);
+  }
+
+  #predictor(): Predictor {
+    return new Predictor(this.#parts, this.#args, this.#generationPrograms());
+  }
+
+  #tellCut({ unfinished, answers, maxLength }: Cut, { onUnfinished }: PredictOptions): void {
+    const tell = onUnfinished ?? (this.#args.silent ? undefined : warnUnfinished);
+    if (unfinished > 0) tell?.(unfinished, answers, maxLength);
   }
 
   /** Writes the model to a directory that Python's Transformers and Simple Transformers load as well. */
@@ -306,4 +379,6 @@ const TRAIN_OPTIONS = [
   'signal',
 ] as const satisfies (keyof TrainOptions)[];
 const EVAL_OPTIONS = ['outputDir', 'silent', 'metrics', 'signal'] as const satisfies (keyof EvalOptions)[];
-const PREDICT_OPTIONS = ['onProgress', 'onUnfinished', 'signal'] as const satisfies (keyof PredictOptions)[];
+/** What the work needs to know of them. */
+const RUN_OPTIONS = ['onProgress', 'signal', 'scores', 'firstIndex'] as const;
+const PREDICT_OPTIONS = [...RUN_OPTIONS, 'onUnfinished', 'stream'];

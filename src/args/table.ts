@@ -3,9 +3,6 @@ import * as o from './option.js';
 // Every option once. Names, defaults and meanings are those of Simple Transformers unless a note says otherwise; from
 // these tables come the types, the validation, the command line's flags, the documentation and `model_args.json`.
 
-const decoding = o.later(
-  'threads that turn tokens into texts come with a later release; it is done in the thread that calls',
-);
 const quantizing = o.later('quantized models come with a later release');
 const retrieval = o.later('retrieval-augmented generation (rag-token, rag-sequence) comes with a later release');
 
@@ -13,9 +10,14 @@ export const trainingOptions = {
   numTrainEpochs: o.works(o.count, 1, 'How often training goes through all rows.'),
   maxSteps: o.works(o.stepsOrNoLimit, -1, 'Optimizer steps to train; overrides numTrainEpochs.'),
   trainBatchSize: o.works(o.count, 8, 'Rows of a training batch.'),
-  batchTokens: o.works(o.count.optional(), undefined, 'Tokens of a training batch, instead of trainBatchSize rows.', {
-    note: 'Not in Simple Transformers. Source and target tokens together; a longer row is a batch alone.',
-  }),
+  batchTokens: o.works(
+    o.count.optional(),
+    undefined,
+    'Tokens of a batch, instead of trainBatchSize or evalBatchSize rows.',
+    {
+      note: 'Not in Simple Transformers. Source and target tokens together; a longer row is a batch alone. In prediction: beams × (longest source + maxLength) of the texts under way.',
+    },
+  ),
   gradientAccumulationSteps: o.works(o.count, 1, 'Batches whose gradients are summed into one optimizer step.'),
   learningRate: o.works(o.notNegative, 4e-5, 'The highest learning rate, reached at the end of the warm-up.'),
   optimizer: o.works(o.oneOf('AdamW', 'Adafactor'), 'AdamW', 'The rule that turns gradients into updates.'),
@@ -146,8 +148,8 @@ export const dataOptions = {
 };
 
 export const evaluationOptions = {
-  evalBatchSize: o.works(o.count, 8, 'Texts of a batch in evaluation and prediction.', {
-    note: 'The results do not depend on it: eval_loss is the mean over tokens, not over batches.',
+  evalBatchSize: o.works(o.count, 8, 'Texts that are evaluated or answered at once.', {
+    note: 'The results do not depend on it: eval_loss is the mean over tokens, not over batches. In prediction a text that has its answer makes place for the next.',
   }),
   evaluateGeneratedText: o.works(o.flag, false, 'Also generates texts in evaluation, for metrics on them.', {
     note: 'With no metric named: bleu, chrf and exactMatch. Metrics that are named or given are computed without it.',
@@ -225,7 +227,9 @@ export const generationOptions = {
     },
   ),
   skipSpecialTokens: o.works(o.flag, true, 'Leaves special tokens out of the answers.'),
-  useMultiprocessedDecoding: decoding(o.flag, false, 'Turns tokens into texts in parallel.'),
+  useMultiprocessedDecoding: o.works(o.flag, false, 'Turns tokens into texts in processCount threads.', {
+    note: 'In the calling thread it takes some microseconds an answer; threads pay off for long answers.',
+  }),
 };
 
 export const savingOptions = {

@@ -9,7 +9,7 @@ import { type SearchHooks, search } from './search.js';
 export interface GenerateSettings extends Pick<SearchHooks, 'signal' | 'tokenScores' | 'onAnswers' | 'onToken'> {
   /** Sources that are searched at once, at most. */
   readonly batchSize: number;
-  /** Instead of `batchSize`: rows (sources times beams) times the longest source, at most; one source always fits. */
+  /** Instead of `batchSize`: rows (sources times beams) times (longest source + maxLength); one source always fits. */
   readonly batchTokens?: number | undefined;
   readonly onProgress?: ((done: number) => void) | undefined;
   /** The number of the first source among all that the caller has, which names the random streams. */
@@ -47,7 +47,7 @@ export async function generate(
   const inOrder = order.map((source) => sources[source]!);
   const beams = rowsPerItem(options);
   const { most, hasRoomFor } =
-    batchTokens === undefined ? itemsRoom(batchSize) : tokensRoom(batchTokens, beams, inOrder);
+    batchTokens === undefined ? itemsRoom(batchSize) : tokensRoom(batchTokens, beams, options.maxLength, inOrder);
   const slots = Math.max(1, Math.min(sources.length, most));
   const decoder = new CachedDecoder(programs, inOrder, { beams, slots, positions: options.maxLength });
   let done = 0;
@@ -80,8 +80,8 @@ function itemsRoom(batchSize: number): Room {
   return { most: batchSize, hasRoomFor: (_, count) => count < batchSize };
 }
 
-function tokensRoom(batchTokens: number, beams: number, sources: readonly Int32Array[]): Room {
-  const most = (longest: number) => Math.floor(batchTokens / (beams * longest));
+function tokensRoom(batchTokens: number, beams: number, maxLength: number, sources: readonly Int32Array[]): Room {
+  const most = (longest: number) => Math.floor(batchTokens / (beams * (longest + maxLength)));
   return {
     most: most(sources.at(-1)?.length ?? 1),
     hasRoomFor: (item, count, underWay) =>

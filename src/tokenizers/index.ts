@@ -8,6 +8,7 @@ export {
 export type { Merge } from './byte-pair-encoder.js';
 export { loadTokenizer, tokenizerFamilies } from './load.js';
 export { directorySource, memorySource, type TokenizerLoadOptions, type TokenizerSource } from './source.js';
+export { TextStream } from './text-stream.js';
 export type {
   DecodeOptions,
   EncodeOptions,
@@ -26,3 +27,4 @@ export {
   trainTokenizer,
 } from './training/index.js';
 export { createWordPiece, type WordPieceFamily, type WordPieceOptions } from './wordpiece.js';
+export { DecoderPool } from './workers/index.js';

@@ -1,6 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { Seq2SeqArgsInput } from '../../src/index.js';
-import { fixture, linesOf, loadBart } from '../support.js';
+import { DecoderPool } from '../../src/tokenizers/index.js';
+import { fixture, linesOf, loadBart, rowsOf } from '../support.js';
 
 const lines = linesOf('base');
 
@@ -70,6 +71,131 @@ describe('answers', () => {
     expect(progress.at(-1)).toBe(lines.length);
     model.dispose();
   });
+});
+
+describe('answers with their scores', () => {
+  it.each<[string, Seq2SeqArgsInput]>([
+    ['greedy', { lengthPenalty: 1 }],
+    ['sampled, several', { doSample: true, manualSeed: 3, numReturnSequences: 2, lengthPenalty: 0.5 }],
+    ['of beams', { numBeams: 3, numReturnSequences: 3 }],
+  ])('%s', async (_, args) => {
+    const model = await loadBart(fixture('base'), { args: { maxLength: 16, silent: true, ...args } });
+    const texts = (await model.predict(lines)) as (string | string[])[];
+    const scored = await model.predict(lines, { scores: true });
+    expect(scored.map((answers) => answers.map(({ text }) => text))).toEqual(texts.map((each) => [each].flat()));
+    for (const { ids, score, tokenScores } of scored.flat()) {
+      expect(tokenScores.length).toBe(ids.length - 1);
+      const sum = tokenScores.reduce((a, b) => a + b, 0);
+      expect(score).toBeCloseTo(sum / tokenScores.length ** model.args.lengthPenalty, 4);
+    }
+    model.dispose();
+  });
+});
+
+describe('a stream', () => {
+  const many = Array.from({ length: 1200 }, (_, i) => lines[i % lines.length]!);
+
+  it('has all answers, those to short texts before others that wait, from an iterable that is read as far as it is needed', async () => {
+    const model = await loadBart(fixture('base'), { args: { maxLength: 12, silent: true, evalBatchSize: 16 } });
+    const expected = await model.predict(many);
+    let [taken, seen] = [0, 0];
+    async function* endless() {
+      for (const line of many) {
+        taken++;
+        yield line;
+      }
+    }
+    const found: string[] = [];
+    const order: number[] = [];
+    for await (const { index, answers } of model.predict(endless(), { stream: true })) {
+      if (seen++ === 0) expect(taken).toBe(1024);
+      found[index] = answers[0]!.text;
+      order.push(index);
+    }
+    expect(found).toEqual(expected);
+    expect(order).not.toEqual([...order].sort((a, b) => a - b));
+    model.dispose();
+  });
+
+  it('of text has pieces that add up to the answers', async () => {
+    for (const args of [
+      { skipSpecialTokens: false },
+      {},
+      { doSample: true, manualSeed: 4 },
+    ] satisfies Seq2SeqArgsInput[]) {
+      const model = await loadBart(fixture('base'), { args: { maxLength: 24, silent: true, ...args } });
+      const found = lines.map(() => '');
+      const ended = new Set<number>();
+      let pieces = 0;
+      for await (const { index, piece, isLast } of model.predict(lines, { stream: 'text' })) {
+        expect(ended.has(index)).toBe(false);
+        if (isLast) ended.add(index);
+        else expect(piece).not.toBe('');
+        found[index] += piece;
+        pieces++;
+      }
+      expect(found).toEqual(await model.predict(lines));
+      expect(ended.size).toBe(lines.length);
+      expect(pieces).toBeGreaterThan(2 * lines.length);
+      model.dispose();
+    }
+  });
+
+  it('that nobody listens to any more ends, and the model is free for other work', async () => {
+    const model = await loadBart(fixture('base'), { args: { maxLength: 16, silent: true } });
+    for await (const { index } of model.predict(many, { stream: true })) {
+      expect(index).toBeGreaterThanOrEqual(0);
+      await expect(model.trainModel(rowsOf('base', 'train'))).rejects.toThrow('model: it is predicting.');
+      break;
+    }
+    expect(await model.predict(['a'])).toHaveLength(1);
+    const controller = new AbortController();
+    const stopped = async () => {
+      for await (const _ of model.predict(many, { stream: true, signal: controller.signal })) {
+        controller.abort(new Error('enough'));
+      }
+    };
+    await expect(stopped()).rejects.toThrow('enough');
+    model.dispose();
+  });
+
+  it('samples as in one piece where it begins behind the first text', async () => {
+    const args = { doSample: true, manualSeed: 8, maxLength: 12, silent: true };
+    const model = await loadBart(fixture('base'), { args });
+    const whole = await model.predict(lines);
+    expect(await model.predict(lines.slice(3), { firstIndex: 3 })).toEqual(whole.slice(3));
+    const found: string[] = [];
+    for await (const { index, answers } of model.predict(lines.slice(3), { stream: true, firstIndex: 3 })) {
+      found[index] = answers[0]!.text;
+    }
+    expect(found.slice(3)).toEqual(whole.slice(3));
+    model.dispose();
+  });
+
+  it('refuses what it cannot be', async () => {
+    const model = await loadBart(fixture('base'), { args: { numBeams: 2 } });
+    const first = async (options: object, texts: unknown = ['a']) => {
+      for await (const _ of model.predict(texts as string[], options as { stream: true }));
+    };
+    await expect(first({ stream: 'text' })).rejects.toThrow('not 2 beams and 1 answers. Set numBeams');
+    await expect(first({ stream: 'words' })).rejects.toThrow('predict: stream is "words". Use true');
+    await expect(first({ stream: 'text', scores: true })).rejects.toThrow('pieces of text have no scores');
+    await expect(first({ stream: true }, 'a')).rejects.toThrow('texts are needed, not one text');
+    await expect(first({ stream: true }, ['a', 7])).rejects.toThrow('text 1 is a number, not a string');
+    await expect(first({ stream: true, score: true })).rejects.toThrow('Did you mean "scores"?');
+    model.dispose();
+  });
+});
+
+it('ids become texts in threads where that is asked for', async () => {
+  const args = { numBeams: 2, numReturnSequences: 2, maxLength: 16 };
+  const alone = await answersOf(args);
+  const decode = vi.spyOn(DecoderPool.prototype, 'decode');
+  expect(
+    await answersOf({ ...args, useMultiprocessedDecoding: true, processCount: 2, multiprocessingChunksize: 3 }),
+  ).toEqual(alone);
+  expect(decode).toHaveBeenCalledOnce();
+  decode.mockRestore();
 });
 
 describe('what is not a list of texts', () => {

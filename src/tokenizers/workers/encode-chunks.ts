@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { fail } from '../../errors.js';
 import type { EncodeOptions, EncodingThreads, PackedTokens, Tokenizer } from '../tokenizer.js';
 import { type PackedRun, packTexts } from './packed-tokens.js';
-import { EncoderThread } from './thread.js';
+import { TokenizerThread } from './thread.js';
 
 /** How long texts that are tokenised in this thread keep the event loop waiting at a time. */
 const SLICE_MS = 8;
@@ -70,16 +70,16 @@ async function* inWorkers(
   workers: number,
   chunk: number,
 ): AsyncGenerator<PackedRun, void, void> {
-  const setup = { files: tokenizer.files(), modelType: tokenizer.modelType!, options };
-  const threads: EncoderThread[] = [];
+  const setup = { files: tokenizer.files(), modelType: tokenizer.modelType! };
+  const threads: TokenizerThread[] = [];
   const inFlight: Promise<PackedRun>[] = [];
   try {
     let taken = 0;
     for (let start = 0; start < texts.length; taken++) {
       const end = chunkEnd(texts, start, chunk);
       // Chunks go round, as many characters each, so that their order is that of the threads.
-      if (taken < workers) threads.push(new EncoderThread(setup));
-      const run = threads[taken % workers]!.encode(texts.slice(start, end));
+      if (taken < workers) threads.push(new TokenizerThread(setup));
+      const run = threads[taken % workers]!.encode(texts.slice(start, end), options);
       run.catch(() => {}); // whoever waits for it hears of it; it may fail before anybody does
       inFlight.push(run);
       start = end;

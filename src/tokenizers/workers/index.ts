@@ -1,1 +1,2 @@
+export { DecoderPool } from './decoder-pool.js';
 export { encodeChunks } from './encode-chunks.js';

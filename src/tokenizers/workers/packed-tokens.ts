@@ -1,5 +1,5 @@
 import { Seq2SeqError } from '../../errors.js';
-import type { EncodeOptions, PackedTokens, Tokenizer } from '../tokenizer.js';
+import type { DecodeOptions, EncodeOptions, PackedTokens, Tokenizer } from '../tokenizer.js';
 
 /** Why a text could not be tokenised, in a form that goes from thread to thread. */
 export interface TextFailure {
@@ -9,6 +9,12 @@ export interface TextFailure {
 
 /** The tokens of the texts before the first that fails, or before the time is up. */
 export interface PackedRun extends PackedTokens {
+  failure?: TextFailure;
+}
+
+/** The texts of some tokens, those before the first that fails. */
+export interface DecodedRun {
+  texts: string[];
   failure?: TextFailure;
 }
 
@@ -47,6 +53,24 @@ export function packTexts(
   } while (start + count < end && performance.now() < stop);
   const packed = { ids: ids.slice(0, length), offsets: offsets.slice(0, count + 1), cut };
   return failure ? { ...packed, failure } : packed;
+}
+
+/** The texts of tokens: text i is of ids[offsets[i] … offsets[i + 1]). */
+export function unpackTokens(
+  tokenizer: Tokenizer,
+  ids: Int32Array,
+  offsets: Uint32Array,
+  options: DecodeOptions,
+): DecodedRun {
+  const texts: string[] = [];
+  try {
+    for (let i = 1; i < offsets.length; i++) {
+      texts.push(tokenizer.decode(ids.subarray(offsets[i - 1], offsets[i]), options));
+    }
+    return { texts };
+  } catch (error) {
+    return { texts, failure: failureOf(error) };
+  }
 }
 
 /** One token more than fits tells whether a text is too long, without going on to its end. */

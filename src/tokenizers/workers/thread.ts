@@ -1,27 +1,33 @@
 import { Worker } from 'node:worker_threads';
 import { Seq2SeqError } from '../../errors.js';
-import type { EncodeOptions } from '../tokenizer.js';
-import type { PackedRun } from './packed-tokens.js';
+import type { DecodeOptions, EncodeOptions } from '../tokenizer.js';
+import type { DecodedRun, PackedRun } from './packed-tokens.js';
 
-/** What a thread makes its tokenizer of, and how that is to encode. */
+/** What a thread makes its tokenizer of. */
 export interface ThreadSetup {
   readonly files: ReadonlyMap<string, string | Uint8Array>;
   readonly modelType: string;
-  readonly options: EncodeOptions;
 }
+
+/** What a thread is asked: tokens of texts, or texts of tokens, those of text i being ids[offsets[i] … offsets[i + 1]). */
+export type ThreadTask =
+  | { readonly texts: readonly string[]; readonly options: EncodeOptions }
+  | { readonly ids: Int32Array; readonly offsets: Uint32Array; readonly options: DecodeOptions };
+
+type Answer = PackedRun | DecodedRun;
 
 /** Threads run what was built, since Node reads no TypeScript; where this file is one, as in tests, that lies in `dist`. */
 const WORKER = import.meta.url.endsWith('.ts') ? '../../../dist/src/tokenizers/workers/worker.js' : './worker.js';
 
 interface Waiting {
-  resolve(run: PackedRun): void;
+  resolve(run: Answer): void;
   reject(error: Error): void;
 }
 
-/** A thread with a tokenizer of its own. It keeps the process alive only while it has texts. */
-export class EncoderThread {
+/** A thread with a tokenizer of its own. It keeps the process alive only while it has work. */
+export class TokenizerThread {
   readonly #worker: Worker;
-  /** In the order of their texts, which is that of the answers. */
+  /** In the order of their tasks, which is that of the answers. */
   readonly #waiting: Waiting[] = [];
   #failure: Error | undefined;
 
@@ -29,7 +35,7 @@ export class EncoderThread {
     // Options of this process, such as --input-type, may not suit a file.
     this.#worker = new Worker(script, { workerData: setup, execArgv: [] });
     this.#worker
-      .on('message', (run: PackedRun) => {
+      .on('message', (run: Answer) => {
         this.#waiting.shift()?.resolve(run);
         if (this.#waiting.length === 0) this.#worker.unref();
       })
@@ -39,10 +45,22 @@ export class EncoderThread {
       .unref();
   }
 
-  encode(texts: readonly string[]): Promise<PackedRun> {
+  encode(texts: readonly string[], options: EncodeOptions = {}): Promise<PackedRun> {
+    return this.#ask({ texts, options }) as Promise<PackedRun>;
+  }
+
+  decode(batch: readonly ArrayLike<number>[], options: DecodeOptions = {}): Promise<DecodedRun> {
+    const offsets = new Uint32Array(batch.length + 1);
+    for (const [i, { length }] of batch.entries()) offsets[i + 1] = offsets[i]! + length;
+    const ids = new Int32Array(offsets[batch.length]!);
+    for (const [i, each] of batch.entries()) ids.set(each, offsets[i]);
+    return this.#ask({ ids, offsets, options }) as Promise<DecodedRun>;
+  }
+
+  #ask(task: ThreadTask): Promise<Answer> {
     return new Promise((resolve, reject) => {
       if (this.#failure) throw this.#failure;
-      this.#worker.postMessage(texts);
+      this.#worker.postMessage(task);
       this.#waiting.push({ resolve, reject });
       this.#worker.ref();
     });

@@ -1,14 +1,18 @@
-// A thread of EncoderThread: makes its own tokenizer, then turns each list of texts that it gets into packed tokens.
+// A thread of TokenizerThread: makes its own tokenizer, then turns the texts that it gets into packed tokens, or back.
 import { parentPort, workerData } from 'node:worker_threads';
 import { loadTokenizer } from '../load.js';
 import { memorySource } from '../source.js';
-import { packTexts } from './packed-tokens.js';
-import type { ThreadSetup } from './thread.js';
+import { packTexts, unpackTokens } from './packed-tokens.js';
+import type { ThreadSetup, ThreadTask } from './thread.js';
 
-const { files, modelType, options } = workerData as ThreadSetup;
+const { files, modelType } = workerData as ThreadSetup;
 const tokenizer = loadTokenizer(memorySource(files), modelType);
 
-parentPort?.on('message', (texts: readonly string[]) => {
-  const run = packTexts(tokenizer, texts, options);
-  parentPort?.postMessage(run, [run.ids.buffer, run.offsets.buffer]);
+parentPort?.on('message', (task: ThreadTask) => {
+  if ('texts' in task) {
+    const run = packTexts(tokenizer, task.texts, task.options);
+    parentPort?.postMessage(run, [run.ids.buffer, run.offsets.buffer]);
+  } else {
+    parentPort?.postMessage(unpackTokens(tokenizer, task.ids, task.offsets, task.options));
+  }
 });

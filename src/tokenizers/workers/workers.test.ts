@@ -5,13 +5,14 @@ import process from 'node:process';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
+  DecoderPool,
   type EncodeOptions,
   type EncodingThreads,
   loadTokenizer,
   type PackedTokens,
   type Tokenizer,
 } from '../index.js';
-import { EncoderThread } from './thread.js';
+import { TokenizerThread } from './thread.js';
 
 const FIXTURES = new URL('../../../tests/fixtures/tokenizers/', import.meta.url).pathname;
 const bpe = loadTokenizer(join(FIXTURES, 'slow'), 'bart');
@@ -50,6 +51,31 @@ describe.each([
     expect(chunks.reduce((sum, { cut }) => sum + cut, 0)).toBe(tooLong);
     const batch = await tokenizer.encodeBatch(given, options, threads);
     expect(batch.map(String)).toEqual(given.map((text) => String(tokenizer.encode(text, options))));
+  });
+});
+
+describe('texts of tokens', () => {
+  const batch = texts.slice(0, 57).map((text) => bpe.encode(text));
+
+  test.each([1, 2, 5])('come back in order from %i threads, which end with their pool', async (workers) => {
+    const pool = new DecoderPool(bpe, workers, 10);
+    const options = { skipSpecialTokens: true };
+    expect(await pool.decode(batch, options)).toEqual(bpe.decodeBatch(batch, options));
+    expect(await pool.decode(batch.slice(3, 5))).toEqual(bpe.decodeBatch(batch.slice(3, 5)));
+    expect(await pool.decode([])).toEqual([]);
+    // Threads without work keep no process alive.
+    expect(living()).toEqual([]);
+    await pool.end();
+    await expect(pool.decode(batch.slice(0, 1))).resolves.toHaveLength(1);
+    await pool.end();
+  });
+
+  test('that are none are refused', async () => {
+    const pool = new DecoderPool(bpe, 2);
+    await expect(pool.decode([Int32Array.of(99_999_999)])).rejects.toThrow(
+      'tokenizer: there is no token of id 99999999',
+    );
+    await pool.end();
   });
 });
 
@@ -123,7 +149,7 @@ describe('a thread that dies', () => {
     scratch = mkdtempSync(join(tmpdir(), 'thread-'));
   });
   afterAll(() => rmSync(scratch, { recursive: true }));
-  const setup = { files: new Map(), modelType: 'bart', options: {} };
+  const setup = { files: new Map(), modelType: 'bart' };
 
   test.each([
     ['as it starts', 'process.exit(3)', 'exit code 3'],
@@ -136,7 +162,7 @@ describe('a thread that dies', () => {
   ])('%s is an error', async (_, script, reason) => {
     const file = join(scratch, `${reason}.mjs`);
     writeFileSync(file, script);
-    const thread = new EncoderThread(setup, pathToFileURL(file));
+    const thread = new TokenizerThread(setup, pathToFileURL(file));
     const answers = await Promise.allSettled([thread.encode(['a']), thread.encode(['b'])]);
     const message = `tokenizer: a worker thread ended early: ${reason}. Set processCount to 1 to tokenise without threads.`;
     for (const answer of answers) expect(answer).toMatchObject({ status: 'rejected', reason: { message } });
@@ -145,7 +171,7 @@ describe('a thread that dies', () => {
   });
 
   test('a tokenizer that cannot be made anew', async () => {
-    const thread = new EncoderThread(setup);
+    const thread = new TokenizerThread(setup);
     await expect(thread.encode(['a'])).rejects.toThrow(
       'tokenizer: a worker thread ended early: tokenizer: memory has no tokenizer.json and no vocab.json',
     );
