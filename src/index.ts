@@ -15,6 +15,8 @@ export type { ArrowTableLike, RowData, RowInput, Tokenizers } from './data/index
 export { describeEngine, type EngineDescription } from './engine/index.js';
 // Errors
 export { Seq2SeqError } from './errors.js';
+// Generation
+export type { LogitsProcessor } from './generation/index.js';
 // Metrics of generated texts
 export {
   bleu,

@@ -5,11 +5,11 @@ import {
   type GenerationOptions,
   type GenerationPrograms,
   generate,
-  resolveGenerationOptions,
+  type LogitsProcessor,
   type Sequence,
 } from './generation/index.js';
+import { generationOptions } from './generation-settings.js';
 import { type ModelParts, targetSizeOf } from './model-parts.js';
-import { pick } from './pick.js';
 import { type DecodeOptions, DecoderPool, TextStream } from './tokenizers/index.js';
 
 /** One answer to a text. */
@@ -72,21 +72,8 @@ export class Predictor {
   #unfinished = 0;
   #answers = 0;
 
-  constructor(parts: ModelParts, args: Seq2SeqArgs, programs: GenerationPrograms) {
-    const { architecture, tokenizers, config, generationConfig } = parts;
-    this.options = resolveGenerationOptions(
-      {
-        ...pick(args, 'numBeams', 'lengthPenalty', 'earlyStopping', 'maxLength', 'maxNewTokens', 'minLength'),
-        ...pick(args, 'repetitionPenalty', 'noRepeatNgramSize', 'numReturnSequences', 'doSample', 'temperature'),
-        topK: args.topK ?? null,
-        topP: args.topP ?? null,
-        seed: args.manualSeed ?? null,
-        ...languageToken(architecture.languageCode, tokenizers, args.tgtLang),
-      },
-      generationConfig ?? {},
-      config,
-      architecture.generationDefaults,
-    );
+  constructor(parts: ModelParts, args: Seq2SeqArgs, programs: GenerationPrograms, logitsProcessor?: LogitsProcessor) {
+    this.options = generationOptions(parts, args, logitsProcessor);
     this.#parts = parts;
     this.#args = args;
     this.#programs = programs;
@@ -273,16 +260,4 @@ async function* windowsOf(texts: AnyTexts, size: number, firstIndex: number): As
 export function requireText(text: unknown, index: number): asserts text is string {
   if (typeof text === 'string') return;
   fail('predict', `text ${index} is ${text === null ? 'null' : `a ${typeof text}`}, not a string.`);
-}
-
-/** The target's language code where the model is told it by a token. */
-function languageToken(
-  languageCode: ModelParts['architecture']['languageCode'],
-  { target }: ModelParts['tokenizers'],
-  language: string,
-) {
-  if (languageCode === undefined) return {};
-  // Refuses what is no language, with those that are.
-  target.encode('', { target: true, language });
-  return { [languageCode]: target.idOf(language)! };
 }

@@ -6,7 +6,7 @@ import { makeDirectory, writeFileWhole } from './checkpoints/index.js';
 import type { RowData } from './data/index.js';
 import { physicalCores } from './engine/index.js';
 import { fail, refuseUnknown, Seq2SeqError } from './errors.js';
-import { GenerationPrograms } from './generation/index.js';
+import { GenerationPrograms, type LogitsProcessor } from './generation/index.js';
 import { type MetricFunction, type Metrics, resolveMetrics, withSignatures } from './metrics/index.js';
 import { type EvalResult, evaluateModel } from './model-evaluation.js';
 import type { ModelParts } from './model-parts.js';
@@ -67,6 +67,8 @@ export interface PredictOptions {
   onUnfinished?: ((unfinished: number, answers: number, maxLength: number) => void) | undefined;
   /** Ends the work between two steps. */
   signal?: AbortSignal | undefined;
+  /** A rule of your own for which token comes next. */
+  logitsProcessor?: LogitsProcessor | undefined;
   /** The number of the first text within a larger work, so that sampling with `manualSeed` goes on as in one piece. */
   firstIndex?: number | undefined;
 }
@@ -232,7 +234,7 @@ export class Seq2SeqModel {
     if (typeof texts === 'string') fail('predict', 'a list of texts is needed, not one text. Pass [text].');
     if (!Array.isArray(texts)) return fail('predict', `a list of texts is needed, not ${typeof texts}.`);
     for (const [i, text] of texts.entries()) requireText(text, i);
-    const predictor = this.#predictor();
+    const predictor = this.#predictor(options);
     this.#predictions++;
     const answers = await predictor.answer(texts, pick(options, ...RUN_OPTIONS)).finally(() => this.#predictions--);
     this.#tellCut(predictor.cut, options);
@@ -246,7 +248,7 @@ export class Seq2SeqModel {
     start: (predictor: Predictor, run: AnswerRun) => AsyncGenerator<T, void, void>,
   ): AsyncGenerator<T, void, void> {
     this.#requireRest();
-    const predictor = this.#predictor();
+    const predictor = this.#predictor(options);
     this.#predictions++;
     try {
       yield* start(predictor, pick(options, ...RUN_OPTIONS));
@@ -256,8 +258,8 @@ export class Seq2SeqModel {
     this.#tellCut(predictor.cut, options);
   }
 
-  #predictor(): Predictor {
-    return new Predictor(this.#parts, this.#args, this.#generationPrograms());
+  #predictor({ logitsProcessor }: PredictOptions): Predictor {
+    return new Predictor(this.#parts, this.#args, this.#generationPrograms(), logitsProcessor);
   }
 
   #tellCut({ unfinished, answers, maxLength }: Cut, { onUnfinished }: PredictOptions): void {
@@ -381,4 +383,4 @@ const TRAIN_OPTIONS = [
 const EVAL_OPTIONS = ['outputDir', 'silent', 'metrics', 'signal'] as const satisfies (keyof EvalOptions)[];
 /** What the work needs to know of them. */
 const RUN_OPTIONS = ['onProgress', 'signal', 'scores', 'firstIndex'] as const;
-const PREDICT_OPTIONS = [...RUN_OPTIONS, 'onUnfinished', 'stream'];
+const PREDICT_OPTIONS = [...RUN_OPTIONS, 'onUnfinished', 'logitsProcessor', 'stream'];

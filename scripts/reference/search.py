@@ -10,7 +10,8 @@ confuses two rows, or a row's past, gets other logits:
 
 in float32; mix is Wellons' lowbias32. `popular` makes tokens repeat. All of it is exact in float32.
 
-searches.json       whole searches: {model, batch, settings (Python names), answers: [item][sequence] {ids, score, finished}}
+searches.json       whole searches: {model, batch, settings (Python names), answers: [item][sequence] {ids, score, finished}};
+                    prefix are ids behind the start token; some have tokenScores, what compute_transition_scores says
 processors.json     each processor and warper alone: {settings, inputIds, scores, processed, probabilities}
 beam-sampling.json  how often sampling with beams gave which answers: {model, settings, draws, counts: {"ids ids": times}}
 options.json        how settings resolve: {args, generationConfig, config, expected}
@@ -88,22 +89,34 @@ class HashModel(PreTrainedModel, GenerationMixin):
         return Seq2SeqLMOutput(logits=logits_of(self.model, items, decoder_input_ids.numpy())[:, None, :])
 
 
-def answers_of(model, batch, settings):
+def answers_of(model, batch, settings, prefix=None, with_token_scores=False):
     """[item][sequence], each trimmed behind its end token."""
     config = GenerationConfig(**{**SPECIAL, **settings})
     ends = config.eos_token_id if isinstance(config.eos_token_id, list) else [config.eos_token_id]
-    output = HashModel(model).generate(
+    given = {}
+    if prefix:
+        given["decoder_input_ids"] = torch.tensor([[SPECIAL["decoder_start_token_id"], *prefix]]).expand(batch, -1)
+    host = HashModel(model)
+    output = host.generate(
         torch.arange(batch)[:, None], generation_config=config, use_cache=False,
-        return_dict_in_generate=True, output_scores=True,
+        return_dict_in_generate=True, output_scores=True, **given,
     )
     scores = getattr(output, "sequences_scores", None)
+    if with_token_scores:
+        beams = config.num_beams > 1
+        token_scores = host.compute_transition_scores(
+            output.sequences, output.scores, output.beam_indices if beams else None, normalize_logits=not beams,
+        )
     answers = []
     for row, ids in enumerate(output.sequences.tolist()):
         end = next((at for at in range(1, len(ids)) if ids[at] in ends), None)
         ids = ids if end is None else ids[: end + 1]
         cut = config.forced_eos_token_id is not None and len(ids) == config.max_length
+        extra = {}
+        if with_token_scores and token_scores[row, : len(ids) - 1 - len(prefix or [])].isfinite().all():
+            extra["tokenScores"] = token_scores[row, : len(ids) - 1 - len(prefix or [])].tolist()
         answers.append(dict(
-            ids=ids, score=None if scores is None else scores[row].item(), finished=end is not None and not cut,
+            **extra, ids=ids, score=None if scores is None else scores[row].item(), finished=end is not None and not cut,
         ))
     count = config.num_return_sequences
     return [answers[item * count : (item + 1) * count] for item in range(batch)]
@@ -154,6 +167,39 @@ def random_search(draw):
     return settings
 
 
+def later_search(draw):
+    """Settings of which the first ones know nothing."""
+    groups = draw.choice([1, 1, 1, 2, 3])
+    settings = random_search(draw)
+    prefix = None
+    if groups > 1:
+        settings["num_beams"] = groups * draw.randint(1, 3)
+        settings["num_beam_groups"] = groups
+        settings["diversity_penalty"] = draw.choice([0.3, 1.0, 4.0])
+        settings["num_return_sequences"] = draw.randint(1, settings["num_beams"])
+        settings["early_stopping"] = draw.choice([True, False, "never"])
+        settings["length_penalty"] = draw.choice([-1.0, 0.0, 0.5, 1.0, 2.0])
+    for name, values, share in [
+        ("suppress_tokens", [[5], [0, 5, 10]], 0.3),
+        ("begin_suppress_tokens", [[2], [5, 10, 0]], 0.3),
+        ("min_new_tokens", [2, 5], 0.3),
+        ("renormalize_logits", [True], 0.15),
+    ]:
+        if draw.random() < share:
+            settings[name] = draw.choice(values)
+    # Of tokens that are forced together, all equally likely, torch.topk takes any first: no one's contract.
+    if isinstance(settings.get("forced_eos_token_id"), list):
+        settings["forced_eos_token_id"] = 2
+    # A forced token that is suppressed leaves nothing to choose: the reference takes whichever it meets first.
+    if settings.get("forced_bos_token_id") in settings.get("suppress_tokens", []):
+        del settings["suppress_tokens"]
+    if draw.random() < 0.4:
+        prefix = draw.choice([[5], [0, 10, 5], [13, 13]])
+        settings["max_length"] += 1 + len(prefix)
+        settings.pop("forced_bos_token_id", None)
+    return settings, prefix
+
+
 def renormalised_search(draw):
     words = draw.choice([[[5]], [[1], [0]], [[0, 5], [10]], [[15, 15], [20], [3]]])
     settings = dict(num_beams=draw.randint(1, 5), renormalize_logits=True, bad_words_ids=words)
@@ -179,6 +225,27 @@ def searches():
         if all(answer["score"] is None or answer["score"] > -1e6 for item in answers for answer in item):
             cases.append(dict(model=model, batch=batch, settings=settings, answers=answers))
     assert len(cases) > 220, len(cases)
+    return cases + later_searches()
+
+
+def later_searches():
+    draw = random.Random(23)
+    cases = []
+    for number in range(260):
+        settings, prefix = later_search(draw)
+        ends = settings["eos_token_id"]
+        model = dict(
+            seed=5000 + number, vocab=draw.choice([VOCAB, 40]), scale=draw.choice([2, 4, 8]), popular=draw.choice([0, 1, 3]),
+            eos=ends if isinstance(ends, list) else [2], eosBias=draw.choice([-2, 0, 2, 4]),
+        )
+        batch = draw.choice([1, 3])
+        # Where beams may end in several ways, the first end token is written, whose score this is not.
+        scored = "num_beam_groups" not in settings and not (settings["num_beams"] > 1 and isinstance(ends, list))
+        answers = answers_of(model, batch, settings, prefix, scored)
+        if all(answer["score"] is None or answer["score"] > -1e6 for item in answers for answer in item):
+            cases.append(dict(model=model, batch=batch, settings=settings, prefix=prefix or [], answers=answers))
+    groups = sum("num_beam_groups" in case["settings"] for case in cases)
+    assert len(cases) > 200 and groups > 60, (len(cases), groups)
     return cases
 
 
@@ -199,12 +266,22 @@ def processors():
         dict(do_sample=True, temperature=0.8, top_k=12, top_p=0.95, repetition_penalty=1.4, no_repeat_ngram_size=2,
              bad_words_ids=[[7]], min_length=9),
         dict(renormalize_logits=True, num_beams=2, bad_words_ids=[[5], [10, 15]], min_length=9),
+        dict(do_sample=True, top_k=0, min_p=0.05), dict(do_sample=True, top_k=0, min_p=0.4),
+        dict(do_sample=True, top_k=0, min_p=0.9, num_beams=3, eos_token_id=[2, 7, 11]), dict(do_sample=True, top_k=0, min_p=1.0),
+        dict(do_sample=True, top_k=0, typical_p=0.2), dict(do_sample=True, top_k=0, typical_p=0.6),
+        dict(do_sample=True, top_k=0, typical_p=0.95), dict(do_sample=True, top_k=0, typical_p=0.05, num_beams=2),
+        dict(do_sample=True, top_k=0, epsilon_cutoff=0.02), dict(do_sample=True, top_k=0, epsilon_cutoff=0.9, num_beams=2),
+        dict(do_sample=True, top_k=0, eta_cutoff=0.05), dict(do_sample=True, top_k=0, eta_cutoff=0.9, num_beams=2),
+        dict(do_sample=True, top_k=15, top_p=0.95, min_p=0.02, typical_p=0.9, epsilon_cutoff=0.01, eta_cutoff=0.01, temperature=1.5),
+        dict(suppress_tokens=[5, 9, 2]), dict(begin_suppress_tokens=[5, 9], one_token=True),
+        dict(begin_suppress_tokens=[5, 9]), dict(begin_suppress_tokens=[5, 9], forced_bos_token_id=4, one_token=True),
     ]:
+        one_token = settings.pop("one_token", False)
         config = GenerationConfig(**{**SPECIAL, **settings})
         host._prepare_special_tokens(config)
         # 6 tokens behind which 10 → 15 and 5, 10 → 4 are bad words, and pairs and triples repeat.
         input_ids = torch.tensor([[2, 5, 10, 4, 5, 10], [2, 10, 10, 10, 10, 10], [2, 7, 3, 3, 3, 3]])
-        if "forced_bos_token_id" in settings:
+        if one_token or "forced_bos_token_id" in settings:
             input_ids = input_ids[:, :1]
         scores = torch.tensor([[round(draw.uniform(-6, 6), 3) for _ in range(VOCAB)] for _ in range(3)])
         processed = host._get_logits_processor(

@@ -58,6 +58,7 @@ export const probability = kind(z.number().positive().max(1), 'a number above 0,
 export const text = kind(z.string(), 'a text', '<text>');
 export const path = kind(z.string().min(1), 'a path', '<path>');
 export const names = kind(z.array(z.string()).readonly(), 'a list of names', '<a,b>');
+export const texts = kind(z.array(z.string().min(1)).readonly(), 'a list of texts', '<a,b>');
 export const list = kind(z.array(z.unknown()).readonly(), 'a list', '<json>');
 export const object = kind(z.record(z.string(), z.unknown()).readonly(), 'an object', '<json>');
 export const anything = kind(z.unknown(), 'anything');

@@ -14,7 +14,7 @@ export function candidatesPerStep({ numBeams, eosTokenId }: GenerationOptions): 
   return Math.max(2, 1 + eosTokenId.length) * numBeams;
 }
 
-/** The beams of one batch item; with a drawing selection, beam sampling. */
+/** Beams that are searched together: all of an item, or a group of them. With a drawing selection, beam sampling. */
 export class BeamSearch implements RowGroup {
   isDone = false;
   private readonly hypotheses: Hypotheses;
@@ -22,6 +22,7 @@ export class BeamSearch implements RowGroup {
   private readonly sums: Float32Array;
 
   constructor(
+    /** `numBeams` are those of this search. */
     private readonly options: GenerationOptions,
     private readonly select: Select,
     private readonly random: Random,
@@ -33,7 +34,7 @@ export class BeamSearch implements RowGroup {
 
   step(next: NextTokens, firstRow: number, length: number, { tokens, parents, scores }: Continuation): void {
     const { options, base } = this;
-    const { numBeams, eosTokenId } = options;
+    const { numBeams, eosTokenId, prefixIds } = options;
     const picks = this.select(next, firstRow, this.sums, this.random);
     let beam = 0;
     for (let rank = 0; rank < picks.size && beam < numBeams; rank++) {
@@ -48,28 +49,28 @@ export class BeamSearch implements RowGroup {
         this.sums[beam++] = sum;
       } else if (rank < numBeams) {
         // An end that is not among the best numBeams candidates is no hypothesis.
-        this.hypotheses.add(sum, length, { length, row, endScore: score });
+        this.hypotheses.add(sum, length - prefixIds.length, { length, row, endScore: score });
       }
     }
     // Where only end tokens were left to choose, beams go on dead.
     this.sums.fill(-Infinity, beam);
     tokens.fill(options.padTokenId, base + beam, base + numBeams);
     parents.fill(base, base + beam, base + numBeams);
-    this.isDone = this.hypotheses.isDone(picks.size > 0 ? picks.sums[0]! : -Infinity, length);
+    this.isDone = this.hypotheses.isDone(picks.size > 0 ? picks.sums[0]! : -Infinity, length - prefixIds.length);
   }
 
   answers(history: History): Sequence[] {
     const { length } = history;
     if (!this.isDone) {
       for (let beam = 0; beam < this.options.numBeams; beam++) {
-        this.hypotheses.add(this.sums[beam]!, length - 1, {
+        this.hypotheses.add(this.sums[beam]!, length - 1 - this.options.prefixIds.length, {
           length,
           row: this.base + beam,
           endScore: undefined,
         });
       }
     }
-    return this.hypotheses.best(this.options.numReturnSequences).map(({ score, length, row, endScore }) => {
+    return this.hypotheses.best().map(({ score, length, row, endScore }) => {
       const isEnded = endScore !== undefined;
       const ids = new Int32Array(isEnded ? length + 1 : length);
       const tokenScores = new Float32Array(ids.length - 1);

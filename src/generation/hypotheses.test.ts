@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { Hypotheses } from './hypotheses.js';
 
 function filled(earlyStopping: boolean | 'never', lengthPenalty: number, sums: readonly number[], maxLength = 11) {
-  const hypotheses = new Hypotheses({ numBeams: 2, earlyStopping, lengthPenalty, maxLength });
+  const hypotheses = new Hypotheses({ numBeams: 2, earlyStopping, lengthPenalty, maxLength, prefixIds: [] });
   for (const [row, sum] of sums.entries()) hypotheses.add(sum, 2, { length: 2, row, endScore: 0 });
   return hypotheses;
 }
@@ -30,7 +30,7 @@ it('judges open beams at the length where they may score best', () => {
 it('keeps the best, the later of equal ones first, and drops the earlier of equal ones', () => {
   const rows = (sums: readonly number[]) =>
     filled(true, 0, sums)
-      .best(2)
+      .best()
       .map(({ row, score }) => [row, score]);
   expect(rows([-3, -1, -2])).toEqual([
     [1, -1],

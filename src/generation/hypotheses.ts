@@ -15,11 +15,12 @@ interface HypothesesOptions {
   readonly lengthPenalty: number;
   readonly earlyStopping: boolean | 'never';
   readonly maxLength: number;
+  readonly prefixIds: readonly number[];
 }
 
 /**
  * The best `numBeams` hypotheses of one batch item, scored `sumLogProbs / generated ** lengthPenalty`, where
- * `generated` counts the tokens after the start token, the end token included.
+ * `generated` counts the tokens behind start token and prefix, the end token included.
  */
 export class Hypotheses {
   /** In the order of their arrival, which decides between equal scores. */
@@ -46,18 +47,15 @@ export class Hypotheses {
    * for positive penalties), `'never'` the longest possible one when the penalty is positive.
    */
   isDone(bestSum: number, generated: number): boolean {
-    const { numBeams, earlyStopping, lengthPenalty, maxLength } = this.options;
+    const { numBeams, earlyStopping, lengthPenalty, maxLength, prefixIds } = this.options;
     if (this.kept.length < numBeams) return false;
     if (earlyStopping === true) return true;
-    const length = earlyStopping === 'never' && lengthPenalty > 0 ? maxLength - 1 : generated;
+    const length = earlyStopping === 'never' && lengthPenalty > 0 ? maxLength - 1 - prefixIds.length : generated;
     return this.worst >= lengthPenalised(bestSum, length, lengthPenalty);
   }
 
   /** Best first; of equal scores the one that came later. */
-  best(count: number): Hypothesis[] {
-    return this.kept
-      .toReversed()
-      .sort((a, b) => b.score - a.score)
-      .slice(0, count);
+  best(): Hypothesis[] {
+    return this.kept.toReversed().sort((a, b) => b.score - a.score);
   }
 }

@@ -23,6 +23,11 @@ export interface NextTokens {
   readonly scores: Float32Array;
   /** For each row what makes log-probabilities of its scores when taken off; only where token scores are asked for. */
   readonly normalizers: Float64Array | undefined;
+  /**
+   * With groups of beams, to be called before a row's tokens are looked at: takes the penalty for the tokens that earlier
+   * groups chose in this step, which comes before all other rules.
+   */
+  readonly diversify?: (row: number, chosen: Int32Array) => void;
 }
 
 /** The sequences that wait for their next tokens, row by row. */
@@ -83,6 +88,7 @@ export class NextTokenSource {
 
   /** The tokens to choose from in every row. */
   async after(rows: WaitingRows): Promise<NextTokens> {
+    if (this.#options.numBeamGroups > 1) return this.#diverse(rows);
     if (this.#needsAll) {
       const best = this.#ownRows(rows);
       const scores = await this.#rankAll(rows, best);
@@ -139,6 +145,25 @@ export class NextTokenSource {
       }
     }
     return best;
+  }
+
+  async #diverse(rows: WaitingRows): Promise<NextTokens> {
+    const { vocabSize } = this.#decoder;
+    const penalty = Math.fround(this.#options.diversityPenalty);
+    const logits = await this.#decoder.logits();
+    const best = this.#ownRows(rows);
+    const diversify = (row: number, chosen: Int32Array) => {
+      const start = row * vocabSize;
+      checkScores(logits, start, vocabSize, row, rows);
+      const scores = logits.subarray(start, start + vocabSize);
+      logSoftmax(scores);
+      const times = new Map<number, number>();
+      for (const token of chosen) times.set(token, (times.get(token) ?? 0) + 1);
+      for (const [token, count] of times) scores[token]! -= penalty * count;
+      applyProcessors(this.#active, scores, this.#context(rows, row));
+      topK(logits, start, vocabSize, best.count, best.ids, best.scores, row * best.count);
+    };
+    return { ...best, diversify };
   }
 
   /** Processes the whole vocabulary's scores, which it returns, and finds the best of them unless they are drawn from. */

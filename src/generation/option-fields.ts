@@ -1,4 +1,5 @@
 import { fail } from '../errors.js';
+import type { LogitsProcessor } from './processors.js';
 
 /**
  * Every setting as it is written down: in a call, in `generation_config.json` or in an old `config.json`. They become
@@ -16,10 +17,16 @@ export interface Settings {
   noRepeatNgramSize: number;
   badWordsIds: readonly (readonly number[])[];
   numReturnSequences: number;
+  numBeamGroups: number;
+  diversityPenalty: number;
   doSample: boolean;
   temperature: number;
   topK: number;
   topP: number;
+  minP: number;
+  typicalP: number;
+  epsilonCutoff: number;
+  etaCutoff: number;
   seed: number | null;
   bosTokenId: number | null;
   decoderStartTokenId: number | null;
@@ -27,7 +34,11 @@ export interface Settings {
   padTokenId: number | null;
   forcedBosTokenId: number | null;
   forcedEosTokenId: readonly number[];
+  suppressTokens: readonly number[];
+  beginSuppressTokens: readonly number[];
   renormalizeLogits: boolean;
+  prefixIds: readonly number[];
+  logitsProcessor: LogitsProcessor | null;
 }
 
 interface Field<T> {
@@ -59,6 +70,9 @@ const real = (name: string, holds: (value: number) => boolean): Kind<number> => 
   parse: (value) => (typeof value === 'number' && Number.isFinite(value) && holds(value) ? value : undefined),
 });
 
+const share = real('a number above 0 and at most 1', (value) => value > 0 && value <= 1);
+const fraction = real('a number from 0 to below 1', (value) => value >= 0 && value < 1);
+
 const positive = real('a number above 0', (value) => value > 0);
 
 const flag: Kind<boolean> = {
@@ -74,6 +88,11 @@ const stopping: Kind<boolean | 'never'> = {
 const ids: Kind<readonly number[]> = {
   name: 'a token id or a list of them',
   parse: (value) => ([value].flat().every(isId) ? ([value].flat() as number[]) : undefined),
+};
+
+const processor: Kind<LogitsProcessor> = {
+  name: 'a function of (tokens, scores)',
+  parse: (value) => (typeof value === 'function' ? (value as LogitsProcessor) : undefined),
 };
 
 const words: Kind<readonly (readonly number[])[]> = {
@@ -96,14 +115,20 @@ export const fields: { readonly [Name in keyof Settings]: Field<Settings[Name]> 
   noRepeatNgramSize: { python: 'no_repeat_ngram_size', initial: 0, kind: whole(0) },
   badWordsIds: { python: 'bad_words_ids', initial: [], kind: words },
   numReturnSequences: { python: 'num_return_sequences', initial: 1, kind: whole(1) },
+  numBeamGroups: { python: 'num_beam_groups', initial: 1, kind: whole(1) },
+  diversityPenalty: {
+    python: 'diversity_penalty',
+    initial: 0,
+    kind: real('a number of at least 0', (value) => value >= 0),
+  },
   doSample: { python: 'do_sample', initial: false, kind: flag },
   temperature: { python: 'temperature', initial: 1, kind: positive },
   topK: { python: 'top_k', initial: 50, none: 0, kind: whole(0) },
-  topP: {
-    python: 'top_p',
-    initial: 1,
-    kind: real('a number above 0 and at most 1', (value) => value > 0 && value <= 1),
-  },
+  topP: { python: 'top_p', initial: 1, kind: share },
+  minP: { python: 'min_p', initial: 0, kind: real('a number from 0 to 1', (value) => value >= 0 && value <= 1) },
+  typicalP: { python: 'typical_p', initial: 1, kind: share },
+  epsilonCutoff: { python: 'epsilon_cutoff', initial: 0, kind: fraction },
+  etaCutoff: { python: 'eta_cutoff', initial: 0, kind: fraction },
   seed: { python: undefined, initial: null, kind: real('a finite number', () => true) },
   bosTokenId: { python: 'bos_token_id', initial: null, kind: whole(0) },
   decoderStartTokenId: { python: 'decoder_start_token_id', initial: null, kind: whole(0) },
@@ -111,7 +136,11 @@ export const fields: { readonly [Name in keyof Settings]: Field<Settings[Name]> 
   padTokenId: { python: 'pad_token_id', initial: null, kind: whole(0) },
   forcedBosTokenId: { python: 'forced_bos_token_id', initial: null, kind: whole(0) },
   forcedEosTokenId: { python: 'forced_eos_token_id', initial: [], kind: ids },
+  suppressTokens: { python: 'suppress_tokens', initial: [], kind: ids },
+  beginSuppressTokens: { python: 'begin_suppress_tokens', initial: [], kind: ids },
   renormalizeLogits: { python: 'renormalize_logits', initial: false, kind: flag },
+  prefixIds: { python: undefined, initial: [], kind: ids },
+  logitsProcessor: { python: undefined, initial: null, kind: processor },
 };
 
 /** A setting as it was written in `source`; undefined: not at all, null: None. */

@@ -78,6 +78,17 @@ it('lets the minLength of a checkpoint stand over a short maxLength', () => {
   expect(resolve({ maxLength: 20 }, { ...file, min_length: 56 }).minLength).toBe(56);
 });
 
+it('counts a prefix as given: with a forced first token before it, and new tokens behind it', () => {
+  const prefixIds = [7, 8];
+  expect(resolve({ prefixIds, maxNewTokens: 5, minNewTokens: 2 })).toMatchObject({ maxLength: 8, minLength: 5 });
+  expect(resolve({ prefixIds, forcedBosTokenId: 4, maxNewTokens: 5 })).toMatchObject({
+    prefixIds: [4, 7, 8],
+    maxLength: 9,
+  });
+  expect(resolve({ prefixIds }).maxLength).toBe(23);
+  expect(resolve({ forcedBosTokenId: 4 }).prefixIds).toEqual([]);
+});
+
 describe('refusals', () => {
   it.each<[GenerationArgs, Record<string, unknown>, string]>([
     [{ numBeams: 0 }, {}, 'numBeams is 0 in the call, but must be a whole number of at least 1'],
@@ -99,10 +110,20 @@ describe('refusals', () => {
     [{ numReturnSequences: 2 }, {}, 'numReturnSequences is 2, but greedy search has only 1 to return'],
     [{ forcedBosTokenId: 50 }, {}, 'forcedBosTokenId has token 50, but the vocabulary ends at 49'],
     [{ badWordsIds: [[3], [4, 70]] }, {}, 'badWordsIds has token 70'],
-    [{}, { num_beam_groups: 2 }, 'generation_config.json sets num_beam_groups to 2, which this search does not have'],
+    [{ numBeams: 4, numBeamGroups: 3, diversityPenalty: 1 }, {}, '4 beams cannot be divided into 3 groups'],
+    [{ numBeamGroups: 2, diversityPenalty: 1 }, {}, '1 beams cannot be divided into 2 groups'],
+    [{ numBeams: 4, numBeamGroups: 2 }, {}, 'all 2 groups would find the same. Set diversityPenalty above 0'],
+    [{ numBeams: 4, diversityPenalty: 1 }, {}, 'diversityPenalty is 1, but there is one group'],
+    [{ numBeams: 4, numBeamGroups: 2, diversityPenalty: 1, doSample: true }, {}, 'groups of beams cannot be sampled'],
+    [{ prefixIds: [3, 4], maxLength: 3 }, {}, 'start token and prefix take 3. Set at least 4'],
+    [{ prefixIds: [3, 2] }, {}, 'the prefix has the end token 2'],
+    [{ prefixIds: [50] }, {}, 'prefixIds has token 50'],
+    [{ minP: 1.5 }, {}, 'minP is 1.5 in the call, but must be a number from 0 to 1'],
+    [{ typicalP: 0 }, {}, 'typicalP is 0'],
+    [{ epsilonCutoff: 1 }, {}, 'epsilonCutoff is 1'],
+    [{ logitsProcessor: 'x' as unknown as null }, {}, 'logitsProcessor is "x" in the call, but must be a function'],
+    [{}, { encoder_repetition_penalty: 2 }, 'encoder_repetition_penalty to 2, which this search does not have'],
     [{}, { penalty_alpha: 0.6 }, 'penalty_alpha to 0.6'],
-    [{}, { typical_p: 0.9 }, 'typical_p to 0.9'],
-    [{}, { suppress_tokens: [3] }, 'suppress_tokens to [3]'],
     [{}, { nun_beams: 4 }, 'Did you mean num_beams?'],
   ])('%j %j', (args, settings, message) => {
     expect(() => resolve(args, { ...file, ...settings })).toThrow(`generation: `);

@@ -1,5 +1,6 @@
 import { fail } from '../errors.js';
 import { fields, parseField, type Settings } from './option-fields.js';
+import type { LogitsProcessor } from './processors.js';
 import { refuseUnsupported, storedSettings } from './stored-settings.js';
 
 /** How to generate, with every setting resolved. Names, meanings and defaults are Transformers', in camelCase. */
@@ -20,12 +21,24 @@ export interface GenerationOptions {
   /** Token sequences that must not appear. */
   readonly badWordsIds: readonly (readonly number[])[];
   readonly numReturnSequences: number;
+  /** Groups that beams are divided into, each searched for itself, but for `diversityPenalty`. */
+  readonly numBeamGroups: number;
+  /** Taken off a token's log-probability for every beam of an earlier group that chose it in the same step. */
+  readonly diversityPenalty: number;
   readonly doSample: boolean;
   readonly temperature: number;
   /** Draw from so many best tokens; 0: from all. */
   readonly topK: number;
   /** Draw from the fewest best tokens of this total probability; 1: from all. */
   readonly topP: number;
+  /** Draw from tokens of at least this share of the best one's probability; 0: from all. */
+  readonly minP: number;
+  /** Draw from the tokens of this total probability whose surprise is nearest to what is to be expected; 1: from all. */
+  readonly typicalP: number;
+  /** Draw from tokens of at least this probability; 0: from all. */
+  readonly epsilonCutoff: number;
+  /** As `epsilonCutoff`, but a lower limit where the model is unsure: min(η, √η · exp(-entropy)); 0: off. */
+  readonly etaCutoff: number;
   /** Of the random streams of sampling; null: another one for every call. */
   readonly seed: number | null;
   readonly decoderStartTokenId: number;
@@ -36,6 +49,14 @@ export interface GenerationOptions {
   readonly forcedBosTokenId: number | null;
   /** The tokens one of which must stand at `maxLength`; none: any may. */
   readonly forcedEosTokenId: readonly number[];
+  /** Tokens that never come. */
+  readonly suppressTokens: readonly number[];
+  /** Tokens that are not the first behind the start token and a forced one. */
+  readonly beginSuppressTokens: readonly number[];
+  /** The tokens that every answer has behind the start token. They are given, not chosen: they count in no score. */
+  readonly prefixIds: readonly number[];
+  /** A rule of the caller's own, behind all others but those of sampling. */
+  readonly logitsProcessor: LogitsProcessor | null;
   /** Beams are scored by probabilities among the tokens that processors leave, not among all. */
   readonly renormalizeLogits: boolean;
 }
@@ -70,12 +91,17 @@ export function resolveGenerationOptions(
     names.map((name) => [name, setting(name)]),
   ) as unknown as Settings;
 
+  // What Transformers is given as decoder_input_ids: with them, it forces no first token of its own.
+  const forcedBos = settings.forcedBosTokenId === null ? [] : [settings.forcedBosTokenId];
+  const prefixIds = settings.prefixIds.length > 0 ? [...forcedBos, ...settings.prefixIds] : [];
+  const given = 1 + prefixIds.length;
   const positions = typeof config.max_position_embeddings === 'number' ? config.max_position_embeddings : Infinity;
-  const maxLength = args.maxLength == null ? unasked(settings.maxLength, positions) : settings.maxLength;
+  const maxLength = args.maxLength == null ? unasked(settings.maxLength, given, positions) : settings.maxLength;
   const options: GenerationOptions = {
     ...settings,
-    maxLength: maxNewTokens === null ? maxLength : maxNewTokens + 1,
-    minLength: minNewTokens === null ? settings.minLength : minNewTokens + 1,
+    prefixIds,
+    maxLength: maxNewTokens === null ? maxLength : maxNewTokens + given,
+    minLength: minNewTokens === null ? settings.minLength : minNewTokens + given,
     padTokenId: settings.padTokenId ?? settings.eosTokenId[0] ?? 0,
     decoderStartTokenId:
       settings.decoderStartTokenId ??
@@ -86,6 +112,8 @@ export function resolveGenerationOptions(
           'Pass decoderStartTokenId, or name it in generation_config.json.',
       ),
   };
+  const end = prefixIds.find((id) => options.eosTokenId.includes(id));
+  if (end !== undefined) fail('generation', `the prefix has the end token ${end}. Give one that goes on.`);
   checkLengths(options, positions, (args.minLength ?? args.minNewTokens) != null);
   checkCombinations(options);
   const { decoder } = config as { decoder?: { vocab_size?: unknown } };
@@ -95,13 +123,19 @@ export function resolveGenerationOptions(
 }
 
 /** Transformers' default `max_length` stands for as many new tokens, if they fit, unless it is asked for in a call. */
-function unasked(maxLength: number, positions: number): number {
-  return maxLength === fields.maxLength.initial ? Math.min(maxLength + 1, positions) : maxLength;
+function unasked(maxLength: number, given: number, positions: number): number {
+  return maxLength === fields.maxLength.initial ? Math.min(maxLength + given, positions) : maxLength;
 }
 
-function checkLengths({ maxLength, minLength }: GenerationOptions, positions: number, minIsAsked: boolean): void {
-  if (maxLength <= 1) {
-    fail('generation', `maxLength is ${maxLength}, but the start token alone takes 1. Set at least 2.`);
+function checkLengths(
+  { maxLength, minLength, prefixIds }: GenerationOptions,
+  positions: number,
+  minIsAsked: boolean,
+): void {
+  const given = 1 + prefixIds.length;
+  if (maxLength <= given) {
+    const takes = given === 1 ? 'the start token alone takes 1' : `start token and prefix take ${given}`;
+    fail('generation', `maxLength is ${maxLength}, but ${takes}. Set at least ${given + 1}.`);
   }
   // The last token is never fed back, so that an answer may be one longer than the positions.
   if (maxLength - 1 > positions) {
@@ -119,7 +153,8 @@ function checkLengths({ maxLength, minLength }: GenerationOptions, positions: nu
   }
 }
 
-function checkCombinations({ numReturnSequences, numBeams, doSample }: GenerationOptions): void {
+function checkCombinations(options: GenerationOptions): void {
+  const { numReturnSequences, numBeams, numBeamGroups, diversityPenalty, doSample } = options;
   const answers = numBeams > 1 ? numBeams : doSample ? Infinity : 1;
   if (numReturnSequences > answers) {
     fail(
@@ -127,6 +162,23 @@ function checkCombinations({ numReturnSequences, numBeams, doSample }: Generatio
       `numReturnSequences is ${numReturnSequences}, but ${numBeams > 1 ? `${numBeams} beams have` : 'greedy search has'} ` +
         `only ${answers} to return. Set numBeams to at least ${numReturnSequences}${numBeams > 1 ? '' : ', or doSample'}.`,
     );
+  }
+  if (numBeamGroups === 1 && diversityPenalty === 0) return;
+  if (numBeamGroups === 1) {
+    fail(
+      'generation',
+      `diversityPenalty is ${diversityPenalty}, but there is one group. Set numBeamGroups to 2 or more.`,
+    );
+  }
+  if (numBeams % numBeamGroups !== 0) {
+    fail(
+      'generation',
+      `${numBeams} beams cannot be divided into ${numBeamGroups} groups. Set numBeams to a multiple of numBeamGroups.`,
+    );
+  }
+  if (doSample) fail('generation', 'groups of beams cannot be sampled. Leave out doSample, or numBeamGroups.');
+  if (diversityPenalty === 0) {
+    fail('generation', `all ${numBeamGroups} groups would find the same. Set diversityPenalty above 0.`);
   }
 }
 
@@ -139,6 +191,9 @@ export function checkTokenIds(options: GenerationOptions, vocabSize: number): vo
     forcedBosTokenId: options.forcedBosTokenId ?? [],
     forcedEosTokenId: options.forcedEosTokenId,
     badWordsIds: options.badWordsIds.flat(),
+    suppressTokens: options.suppressTokens,
+    beginSuppressTokens: options.beginSuppressTokens,
+    prefixIds: options.prefixIds,
   };
   for (const [name, value] of Object.entries(ids)) {
     const outside = [value].flat().find((id) => id >= vocabSize);

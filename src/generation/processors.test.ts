@@ -1,7 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { type GenerationOptions, resolveGenerationOptions } from './options.js';
-import { activeProcessors, applyProcessors, bannedTokens, forcedTokens, processors } from './processors.js';
+import { type GenerationArgs, type GenerationOptions, resolveGenerationOptions } from './options.js';
+import {
+  activeProcessors,
+  applyProcessors,
+  bannedTokens,
+  forcedTokens,
+  type LogitsProcessor,
+  processors,
+} from './processors.js';
 
 interface ProcessorCase {
   settings: Record<string, unknown>;
@@ -41,7 +48,9 @@ describe('processors against the reference', () => {
 
   it('covers each of them', () => {
     const met = new Set(cases.flatMap(({ settings }) => activeProcessors(optionsOf(settings))));
-    expect(Object.entries(processors).filter(([, processor]) => !met.has(processor))).toEqual([]);
+    const others = Object.entries(processors).filter(([, processor]) => !met.has(processor));
+    // These two have tests of their own, here and in search.test.ts.
+    expect(others.map(([name]) => name)).toEqual(['prefixIds', 'logitsProcessor']);
   });
 });
 
@@ -67,4 +76,39 @@ it('bans nothing by n-grams or words that do not fit yet', () => {
 it('lets the forced end win over the forced start where both fall together', () => {
   const options = optionsOf({ max_length: 2, forced_bos_token_id: 5, forced_eos_token_id: [7, 2] });
   expect(forcedTokens(activeProcessors(options), { options, tokens: Int32Array.of(2) })).toEqual([2, 7]);
+});
+
+describe("a caller's own rule", () => {
+  const run = (logitsProcessor: LogitsProcessor, args: GenerationArgs = {}) => {
+    const options = resolveGenerationOptions({ logitsProcessor, ...args }, special, {});
+    const scores = Float32Array.of(1, 2, 3, 4);
+    applyProcessors(activeProcessors(options), scores, { options, tokens: Int32Array.of(2, 3) });
+    return [...scores];
+  };
+
+  it('changes scores by the tokens so far, before those of sampling', () => {
+    expect(run((tokens, scores) => (scores[tokens[1]!] = -Infinity))).toEqual([1, 2, 3, -Infinity]);
+    const halve: LogitsProcessor = (_, scores) => scores.set(scores.map((score) => score / 2));
+    expect(run(halve, { doSample: true, temperature: 0.5, topK: 1 })).toEqual([-Infinity, -Infinity, -Infinity, 4]);
+  });
+
+  it('is left alone while a prefix is given', () => {
+    expect(run(() => expect.unreachable(), { prefixIds: [3, 1], maxLength: 9 })).toEqual([
+      -Infinity,
+      0,
+      -Infinity,
+      -Infinity,
+    ]);
+  });
+
+  it('that fails, or writes no scores, is an error', () => {
+    expect(() =>
+      run(() => {
+        throw new Error('no more');
+      }),
+    ).toThrow('generation: logitsProcessor failed behind 2 tokens: no more');
+    expect(() => run((_, scores) => scores.fill(Number.NaN, 1))).toThrow(
+      'generation: logitsProcessor made the score of token 1 NaN. Write numbers, or -Infinity to rule a token out.',
+    );
+  });
 });

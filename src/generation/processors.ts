@@ -1,6 +1,13 @@
+import { fail } from '../errors.js';
 import type { GenerationOptions } from './options.js';
-import { largestOf, logSoftmax, massOf } from './reductions.js';
+import { largestOf, logSoftmax, logSumExp, massOf } from './reductions.js';
 import { topK } from './top-k.js';
+
+/**
+ * A rule of the caller's own: changes the scores of a row's next token `[vocab]` in place, -Infinity to rule a token out.
+ * `tokens` are the row's so far, the start token included. Scores are log-probabilities with beams, else logits.
+ */
+export type LogitsProcessor = (tokens: Int32Array, scores: Float32Array) => void;
 
 /** The row a processor looks at. */
 export interface RowContext {
@@ -86,6 +93,46 @@ export const processors = {
     forces: ({ options, tokens }) => (tokens.length === options.maxLength - 1 ? options.forcedEosTokenId : undefined),
   },
 
+  suppressTokens: {
+    isActive: ({ suppressTokens }) => suppressTokens.length > 0,
+    bans: ({ options }, banned) => banned.push(...options.suppressTokens),
+  },
+
+  beginSuppressTokens: {
+    isActive: ({ beginSuppressTokens }) => beginSuppressTokens.length > 0,
+    bans({ options, tokens }, banned) {
+      if (tokens.length === firstFreeLength(options)) banned.push(...options.beginSuppressTokens);
+    },
+  },
+
+  /** What every answer begins with, whatever the rules before say. */
+  prefixIds: {
+    isActive: ({ prefixIds }) => prefixIds.length > 0,
+    forces({ options: { prefixIds }, tokens }) {
+      const id = prefixIds[tokens.length - 1];
+      return id === undefined ? undefined : [id];
+    },
+  },
+
+  logitsProcessor: {
+    isActive: ({ logitsProcessor }) => logitsProcessor !== null,
+    rescales(scores, { options, tokens }) {
+      if (tokens.length <= options.prefixIds.length) return;
+      try {
+        options.logitsProcessor!(tokens, scores);
+      } catch (error) {
+        fail('generation', `logitsProcessor failed behind ${tokens.length} tokens: ${messageOf(error)}`, error);
+      }
+      const broken = scores.findIndex((score) => !(score < Infinity));
+      if (broken >= 0) {
+        fail(
+          'generation',
+          `logitsProcessor made the score of token ${broken} ${scores[broken]}. Write numbers, or -Infinity to rule a token out.`,
+        );
+      }
+    },
+  },
+
   temperature: {
     isActive: ({ doSample, temperature }) => doSample && temperature !== 1,
     rescales(scores, { options }) {
@@ -111,6 +158,54 @@ export const processors = {
       const { best, kept } = nucleus(scores, options.topP, leastKept(options));
       scores.fill(-Infinity);
       for (let rank = 0; rank < kept; rank++) scores[best.ids[rank]!] = best.scores[rank]!;
+    },
+  },
+
+  /** Only tokens with at least `minP` of the best one's probability stay. */
+  minP: {
+    isActive: ({ doSample, minP }) => doSample && minP > 0,
+    rescales(scores, { options }) {
+      keepAbove(scores, largestOf(scores) + Math.log(options.minP), leastKept(options));
+    },
+  },
+
+  /**
+   * Only the tokens whose surprise -log p is nearest to its expectation, the entropy, stay: the fewest that make up
+   * `typicalP` (Meister et al., 2022).
+   */
+  typicalP: {
+    isActive: ({ doSample, typicalP }) => doSample && typicalP < 1,
+    rescales(scores, { options }) {
+      const normalizer = logSumExp(scores);
+      const expected = entropyOf(scores, normalizer);
+      const distance = (id: number) => Math.abs(normalizer - scores[id]! - expected);
+      const order = Uint32Array.from(scores, (_, id) => id).sort((a, b) => distance(a) - distance(b) || a - b);
+      let [mass, last] = [0, 0];
+      for (; last < order.length - 1; last++) {
+        mass += Math.exp(scores[order[last]!]! - normalizer);
+        if (mass >= options.typicalP) break;
+      }
+      const farthest = distance(order[last]!);
+      for (const id of order.subarray(leastKept(options))) if (distance(id) > farthest) scores[id] = -Infinity;
+    },
+  },
+
+  /** Only tokens of at least this probability stay. */
+  epsilonCutoff: {
+    isActive: ({ doSample, epsilonCutoff }) => doSample && epsilonCutoff > 0,
+    rescales(scores, { options }) {
+      keepAbove(scores, logSumExp(scores) + Math.log(options.epsilonCutoff), leastKept(options));
+    },
+  },
+
+  /** Only tokens of at least the probability min(η, √η · exp(-entropy)) stay (Hewitt et al., 2022). */
+  etaCutoff: {
+    isActive: ({ doSample, etaCutoff }) => doSample && etaCutoff > 0,
+    rescales(scores, { options }) {
+      const normalizer = logSumExp(scores);
+      const eta = Math.log(options.etaCutoff);
+      const limit = Math.min(eta, eta / 2 - entropyOf(scores, normalizer));
+      keepAbove(scores, normalizer + limit, leastKept(options));
     },
   },
 
@@ -160,6 +255,31 @@ export function forcedTokens(active: readonly Processor[], row: RowContext): num
 /** Beams need one token more than there are end tokens, or none might go on. */
 function leastKept({ numBeams, eosTokenId }: GenerationOptions): number {
   return numBeams > 1 ? Math.max(2, eosTokenId.length + 1) : 1;
+}
+
+/** Rules out all scores below a limit, but for the `least` best. */
+function keepAbove(scores: Float32Array, limit: number, least: number): void {
+  const best = largest(scores, Math.min(least, scores.length)).scores.at(-1)!;
+  for (let id = 0; id < scores.length; id++) if (scores[id]! < limit && scores[id]! < best) scores[id] = -Infinity;
+}
+
+/** -Σ p · log p of softmax(scores), whose normaliser is log Σ exp(scores). */
+function entropyOf(scores: Float32Array, normalizer: number): number {
+  let entropy = 0;
+  for (const score of scores) {
+    if (score > -Infinity) entropy -= Math.exp(score - normalizer) * (score - normalizer);
+  }
+  return entropy;
+}
+
+/** Tokens of a sequence that has only what is given or forced. */
+function firstFreeLength({ prefixIds, forcedBosTokenId }: GenerationOptions): number {
+  if (prefixIds.length > 0) return 1 + prefixIds.length;
+  return forcedBosTokenId === null ? 1 : 2;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function equalRuns(a: ArrayLike<number>, startA: number, b: ArrayLike<number>, startB: number, count: number): boolean {

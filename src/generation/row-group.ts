@@ -7,7 +7,7 @@ export interface Sequence {
   /** The start token, then everything generated, the end token included. */
   readonly ids: Int32Array;
   /**
-   * Sum of `tokenScores` / generated tokens ** lengthPenalty. Undefined without beams, unless token scores are asked for.
+   * Sum of `tokenScores` / generated tokens ** lengthPenalty, where those of a prefix count in neither. Undefined without beams, unless token scores are asked for.
    */
   readonly score: number | undefined;
   /**

@@ -12,7 +12,8 @@ interface SearchCase {
   model: HashModel;
   batch: number;
   settings: Record<string, unknown>;
-  answers: { ids: number[]; score: number | null; finished: boolean }[][];
+  prefix?: number[];
+  answers: { ids: number[]; score: number | null; finished: boolean; tokenScores?: number[] }[][];
 }
 
 interface BeamSamplingCase {
@@ -49,22 +50,32 @@ function readable(answers: Sequence[][]) {
 }
 
 describe('search against the reference', () => {
-  it.each(fixture<SearchCase>('searches').map((one) => [JSON.stringify(one.settings), one] as const))(
-    '%s',
-    async (_, one) => {
-      const options = optionsOf({}, one.settings);
-      const decoder = decoderOf([...Array(one.batch).keys()], options, one.model);
-      const answers = await search(decoder, one.batch, options);
-      expect(readable(answers)).toEqual(
-        one.answers.map((item) => item.map(({ ids, finished }) => ({ ids, finished }))),
-      );
-      answers.flat().forEach(({ score }, index) => {
-        const expected = one.answers.flat()[index]!.score;
-        if (expected === null) expect(score).toBeUndefined();
-        else expect(Math.abs(score! - expected)).toBeLessThan(2e-6 * Math.max(1, Math.abs(expected)));
-      });
-    },
-  );
+  it.each(
+    fixture<SearchCase>('searches').map((one) => [`${JSON.stringify(one.settings)} ${one.prefix ?? ''}`, one] as const),
+  )('%s', async (_, one) => {
+    const options = optionsOf({ prefixIds: one.prefix }, one.settings);
+    const decoder = decoderOf([...Array(one.batch).keys()], options, one.model);
+    const answers = await search(decoder, one.batch, options);
+    expect(readable(answers)).toEqual(one.answers.map((item) => item.map(({ ids, finished }) => ({ ids, finished }))));
+    answers.flat().forEach(({ score }, index) => {
+      const expected = one.answers.flat()[index]!.score;
+      if (expected === null) expect(score).toBeUndefined();
+      else expect(Math.abs(score! - expected)).toBeLessThan(2e-6 * Math.max(1, Math.abs(expected)));
+    });
+    if (one.answers.flat().some(({ tokenScores }) => tokenScores === undefined)) return;
+    const scored = await search(decoderOf([...Array(one.batch).keys()], options, one.model), one.batch, options, {
+      tokenScores: true,
+    });
+    expect(readable(scored)).toEqual(readable(answers));
+    scored.flat().forEach(({ tokenScores }, index) => {
+      const expected = one.answers.flat()[index]!.tokenScores!;
+      expect(tokenScores.length).toBe(expected.length + options.prefixIds.length);
+      for (const [i, each] of expected.entries()) {
+        const ours = tokenScores[i + options.prefixIds.length]!;
+        expect(Math.abs(ours - each)).toBeLessThan(4e-6 * Math.max(1, Math.abs(each)));
+      }
+    });
+  });
 });
 
 /** Every way to search, with whatever may come on top. */

@@ -53,9 +53,10 @@ export async function search(
   if (itemNumbers.length !== items) {
     fail('generation', `${itemNumbers.length} item numbers came with ${items} batch items. Pass one for each.`);
   }
-  const { numBeams, doSample } = options;
+  const { numBeams, numBeamGroups, doSample } = options;
   const width = rowsPerItem(options);
-  const count = numBeams > 1 ? candidatesPerStep(options) : 1;
+  const groupBeams = numBeams / numBeamGroups;
+  const count = numBeams > 1 ? candidatesPerStep({ ...options, numBeams: groupBeams }) : 1;
   const select = doSample ? draw(count, numBeams, decoder.vocabSize) : rank(count);
   const seed = options.seed ?? Math.floor(Math.random() * 2 ** 32);
   const source = new NextTokenSource(decoder, options, count, tokenScores);

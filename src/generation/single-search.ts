@@ -43,6 +43,7 @@ export class SingleSearch implements RowGroup {
   }
 
   answers(history: History): Sequence[] {
+    const { lengthPenalty, prefixIds } = this.options;
     const length = this.#endedLength ?? history.length;
     const ids = new Int32Array(length);
     const tokenScores = new Float32Array(this.#isScored ? length - 1 : 0);
@@ -52,7 +53,7 @@ export class SingleSearch implements RowGroup {
       {
         ids,
         tokenScores,
-        score: this.#isScored ? lengthPenalised(sum, length - 1, this.options.lengthPenalty) : undefined,
+        score: this.#isScored ? lengthPenalised(sum, length - 1 - prefixIds.length, lengthPenalty) : undefined,
         finished: this.isDone && endedFreely(length, this.options),
       },
     ];

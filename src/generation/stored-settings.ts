@@ -17,22 +17,14 @@ const supported = new Map<string, unknown>(
 /** Settings of Transformers that this search doesn't have, with the value beside None under which they do nothing. */
 const unsupported = new Map<string, unknown>(
   Object.entries({
-    num_beam_groups: 1,
-    diversity_penalty: 0,
     penalty_alpha: 0,
     dola_layers: null,
-    min_p: null,
-    typical_p: 1,
-    epsilon_cutoff: 0,
-    eta_cutoff: 0,
     encoder_repetition_penalty: 1,
     encoder_no_repeat_ngram_size: 0,
     force_words_ids: null,
     constraints: null,
     remove_invalid_values: false,
     exponential_decay_length_penalty: null,
-    suppress_tokens: null,
-    begin_suppress_tokens: null,
     forced_decoder_ids: null,
     sequence_bias: null,
     token_healing: false,

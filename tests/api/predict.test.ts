@@ -187,6 +187,70 @@ describe('a stream', () => {
   });
 });
 
+describe('what answers may say', () => {
+  const args = { maxLength: 16, silent: true };
+
+  it.each<[string, Seq2SeqArgsInput]>([
+    ['greedy', {}],
+    ['beams', { numBeams: 3, numReturnSequences: 3 }],
+    ['sampled', { doSample: true, manualSeed: 4 }],
+  ])('bad words do not come: %s', async (_, how) => {
+    const words = [...new Set((await answersOf({ ...args, ...how })).flat().flatMap((text) => text.split(/\s+/)))];
+    const bad = words.filter((word) => /^[a-z]{2,}$/.test(word)).slice(0, 6);
+    expect(bad.length).toBeGreaterThan(2);
+    const answers = (await answersOf({ ...args, ...how, badWords: bad })).flat();
+    for (const answer of answers) for (const word of bad) expect(answer.split(/\s+/)).not.toContain(word);
+  });
+
+  it.each<[string, Seq2SeqArgsInput]>([
+    ['greedy', {}],
+    ['beams', { numBeams: 3, numReturnSequences: 3 }],
+    ['sampled', { doSample: true, manualSeed: 4 }],
+    ['with rules that see all scores', { repetitionPenalty: 1.5, numBeams: 2 }],
+  ])('all begin with a prefix: %s', async (_, how) => {
+    const answers = (await answersOf({ ...args, ...how, prefix: 'the rain,' })).flat();
+    for (const answer of answers) expect(answer).toMatch(/^the rain,/);
+    expect(new Set(answers).size).toBeGreaterThan(lines.length / 2);
+  });
+
+  it("a caller's own rule decides", async () => {
+    const model = await loadBart(fixture('base'), { args });
+    const he = model.decoderTokenizer.idOf('Ġhe')!;
+    const answers = (await model.predict(lines, {
+      logitsProcessor: (tokens, scores) => {
+        if (tokens.length >= 2) scores.fill(-Infinity).fill(0, he, he + 1);
+      },
+    })) as string[];
+    for (const answer of answers) expect(answer).toMatch(/^.*?( he){10,}$/);
+    await expect(
+      model.predict(['a'], {
+        logitsProcessor: () => {
+          throw new Error('no more');
+        },
+      }),
+    ).rejects.toThrow('generation: logitsProcessor failed behind 1 tokens: no more');
+    model.dispose();
+  });
+
+  it('groups of beams find different answers', async () => {
+    const many = { ...args, numBeams: 4, numReturnSequences: 4 };
+    const firstWords = (answers: string[][]) =>
+      answers.reduce((sum, each) => sum + new Set(each.map((text) => text.trim().split(' ')[0])).size, 0);
+    const alike = (await answersOf(many)) as string[][];
+    const diverse = (await answersOf({ ...many, numBeamGroups: 4, diversityPenalty: 5 })) as string[][];
+    expect(firstWords(diverse)).toBeGreaterThan(firstWords(alike));
+  });
+
+  it.each<[Seq2SeqArgsInput, string]>([
+    [{ badWords: ['x', ''] }, 'badWords is ["x",""]; it must be a list of texts'],
+    [{ forcedBosToken: 'Ġthee' }, 'args: forcedBosToken is "Ġthee", which is no token. Did you mean "Ġthe"?'],
+    [{ prefix: 'the rain the rain', maxLength: 4 }, 'start token and prefix take'],
+    [{ numBeams: 4, numBeamGroups: 2 }, 'Set diversityPenalty above 0'],
+  ])('is refused where it makes no sense: %j', async (wrong, message) => {
+    await expect(answersOf(wrong)).rejects.toThrow(message);
+  });
+});
+
 it('ids become texts in threads where that is asked for', async () => {
   const args = { numBeams: 2, numReturnSequences: 2, maxLength: 16 };
   const alone = await answersOf(args);
