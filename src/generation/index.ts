@@ -1,7 +1,7 @@
 /** Generation: one search for all models, exactly as Transformers' `generate` for encoder-decoder models. */
 export { generate } from './generate.js';
+export type { LogitsProcessor } from './logits-processor.js';
 export { type GenerationArgs, type GenerationOptions, resolveGenerationOptions } from './options.js';
-export type { LogitsProcessor } from './processors.js';
 export { GenerationPrograms } from './programs.js';
 export type { Sequence } from './row-group.js';
 export { type SearchHooks, search } from './search.js';

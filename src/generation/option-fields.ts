@@ -1,5 +1,5 @@
 import { fail } from '../errors.js';
-import type { LogitsProcessor } from './processors.js';
+import type { LogitsProcessor } from './logits-processor.js';
 
 /**
  * Every setting as it is written down: in a call, in `generation_config.json` or in an old `config.json`. They become

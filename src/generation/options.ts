@@ -1,6 +1,6 @@
 import { fail } from '../errors.js';
+import type { LogitsProcessor } from './logits-processor.js';
 import { fields, parseField, type Settings } from './option-fields.js';
-import type { LogitsProcessor } from './processors.js';
 import { refuseUnsupported, storedSettings } from './stored-settings.js';
 
 /** How to generate, with every setting resolved. Names, meanings and defaults are Transformers', in camelCase. */

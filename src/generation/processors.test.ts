@@ -1,14 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import type { LogitsProcessor } from './logits-processor.js';
 import { type GenerationArgs, type GenerationOptions, resolveGenerationOptions } from './options.js';
-import {
-  activeProcessors,
-  applyProcessors,
-  bannedTokens,
-  forcedTokens,
-  type LogitsProcessor,
-  processors,
-} from './processors.js';
+import { activeProcessors, applyProcessors, bannedTokens, forcedTokens, processors } from './processors.js';
 
 interface ProcessorCase {
   settings: Record<string, unknown>;
@@ -107,6 +101,9 @@ describe("a caller's own rule", () => {
         throw new Error('no more');
       }),
     ).toThrow('generation: logitsProcessor failed behind 2 tokens: no more');
+    expect(() => run((_, scores) => scores.fill(-Infinity))).toThrow(
+      'ruled out every token behind 2. Leave at least one',
+    );
     expect(() => run((_, scores) => scores.fill(Number.NaN, 1))).toThrow(
       'generation: logitsProcessor made the score of token 1 NaN. Write numbers, or -Infinity to rule a token out.',
     );

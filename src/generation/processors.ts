@@ -3,12 +3,6 @@ import type { GenerationOptions } from './options.js';
 import { largestOf, logSoftmax, logSumExp, massOf } from './reductions.js';
 import { topK } from './top-k.js';
 
-/**
- * A rule of the caller's own: changes the scores of a row's next token `[vocab]` in place, -Infinity to rule a token out.
- * `tokens` are the row's so far, the start token included. Scores are log-probabilities with beams, else logits.
- */
-export type LogitsProcessor = (tokens: Int32Array, scores: Float32Array) => void;
-
 /** The row a processor looks at. */
 export interface RowContext {
   readonly options: GenerationOptions;
@@ -122,6 +116,9 @@ export const processors = {
         options.logitsProcessor!(tokens, scores);
       } catch (error) {
         fail('generation', `logitsProcessor failed behind ${tokens.length} tokens: ${messageOf(error)}`, error);
+      }
+      if (largestOf(scores) === -Infinity) {
+        fail('generation', `logitsProcessor ruled out every token behind ${tokens.length}. Leave at least one.`);
       }
       const broken = scores.findIndex((score) => !(score < Infinity));
       if (broken >= 0) {

@@ -215,13 +215,13 @@ describe('what answers may say', () => {
 
   it("a caller's own rule decides", async () => {
     const model = await loadBart(fixture('base'), { args });
-    const he = model.decoderTokenizer.idOf('Ġhe')!;
+    const he = model.decoderTokenizer.idOf('he')!;
     const answers = (await model.predict(lines, {
       logitsProcessor: (tokens, scores) => {
         if (tokens.length >= 2) scores.fill(-Infinity).fill(0, he, he + 1);
       },
     })) as string[];
-    for (const answer of answers) expect(answer).toMatch(/^.*?( he){10,}$/);
+    for (const answer of answers) expect(answer).toMatch(/(he){10,}$/);
     await expect(
       model.predict(['a'], {
         logitsProcessor: () => {
