@@ -58,7 +58,7 @@ function tensorsOf({ weights }: ModelParts, { prefix }: ModelPart): TensorToSave
     );
 }
 
-function tokenizerFolders({ architecture, tokenizers }: ModelParts): [folder: string, tokenizer: Tokenizer][] {
+export function tokenizerFolders({ architecture, tokenizers }: ModelParts): [folder: string, tokenizer: Tokenizer][] {
   const { source, target } = tokenizers;
   const isOne = architecture.parts.length === 1 && source === target;
   return isOne
@@ -69,4 +69,4 @@ function tokenizerFolders({ architecture, tokenizers }: ModelParts): [folder: st
       ];
 }
 
-const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
+export const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;

@@ -9,6 +9,7 @@ import { fail, refuseUnknown, Seq2SeqError } from './errors.js';
 import { GenerationPrograms, type LogitsProcessor } from './generation/index.js';
 import { type MetricFunction, type Metrics, resolveMetrics, withSignatures } from './metrics/index.js';
 import { type EvalResult, evaluateModel } from './model-evaluation.js';
+import { exportModel } from './model-export.js';
 import type { ModelParts } from './model-parts.js';
 import {
   type Answer,
@@ -271,6 +272,16 @@ export class Seq2SeqModel {
   async saveModel(outputDir: string = this.#args.outputDir): Promise<void> {
     this.#requireRest();
     await saveModel(outputDir, this.#parts, this.#args);
+  }
+
+  /**
+   * Writes the model as ONNX files that transformers.js and Optimum run, with the options' target language in their
+   * settings.
+   * @param directory must not exist, or be empty, unless `overwrite` allows it
+   */
+  async exportOnnx(directory: string, { overwrite = false }: { overwrite?: boolean } = {}): Promise<void> {
+    this.#requireRest();
+    await exportModel(directory, this.#parts, this.#args, { overwrite });
   }
 
   /** Frees the engine's memory. The model must not be used afterwards. */

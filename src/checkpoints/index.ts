@@ -8,4 +8,4 @@ export { type Checkpoint, type OpenWeights, openCheckpoint, openWeights } from '
 export type { TensorToSave } from './safetensors.js';
 export { type CheckpointContent, saveCheckpoint } from './save.js';
 export type { Weight } from './weight.js';
-export { removeDirectory, writeFileWhole } from './write-whole.js';
+export { removeDirectory, writeFilesWhole, writeFileWhole } from './write-whole.js';

@@ -5,6 +5,7 @@ import { optionsMarkdown } from '../args/index.js';
 import { nearest } from '../errors.js';
 import { doctorCommand } from './doctor.js';
 import { evalCommand } from './eval.js';
+import { exportCommand } from './export.js';
 import { describeFailure, exitCodeOf, exitCodes, UsageError } from './failure.js';
 import { predictCommand } from './predict.js';
 import { tokenizerCommand } from './tokenizer.js';
@@ -19,7 +20,15 @@ const program = new Command('seq2seq')
     '\nResults go to stdout, progress and messages to stderr. Exit code: 0 all done, 1 failed, 2 bad usage.',
   );
 
-const commands = [trainCommand, evalCommand, predictCommand, tokenizerCommand, doctorCommand, optionsCommand];
+const commands = [
+  trainCommand,
+  evalCommand,
+  predictCommand,
+  exportCommand,
+  tokenizerCommand,
+  doctorCommand,
+  optionsCommand,
+];
 for (const command of commands) program.addCommand(command());
 for (const command of [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)]) {
   command

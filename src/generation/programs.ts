@@ -1,5 +1,5 @@
 import { compile, type Program, type Tensor } from '../engine/index.js';
-import { cast, input, linear, logSoftmax, reshape, topK, type Value, writeRows } from '../graph/index.js';
+import { cast, input, logSoftmax, topK, type Value, writeRows } from '../graph/index.js';
 import {
   Builder,
   cachedDecoderAttention,
@@ -8,6 +8,7 @@ import {
   type Seq2SeqArchitecture,
   sourceInput,
   splitHeads,
+  vocabularyLogits,
   weightTensor,
 } from '../models/index.js';
 
@@ -103,11 +104,8 @@ export class GenerationPrograms {
   }
 
   #project(m: Builder): Value {
-    const { head, vocabSize } = this.architecture;
-    const weight = m.parameter(head.weight);
-    const hidden = input('hidden', 'float32', ['rows', weight.shape[1]!]);
-    const biased = head.bias !== undefined && !m.isZero(head.bias);
-    return linear(hidden, weight, biased ? reshape(m.parameter(head.bias!), [vocabSize]) : undefined);
+    const { shape } = m.parameter(this.architecture.head.weight);
+    return vocabularyLogits(m, this.architecture, input('hidden', 'float32', ['rows', shape[1]!]));
   }
 
   #compile(name: string, build: (m: Builder) => Record<string, Value>): Program {

@@ -1,4 +1,4 @@
-import { canonicalShape, formatShape, product, type Shape } from './dims.js';
+import { canonicalShape, type Dim, formatShape, product, type Shape } from './dims.js';
 import type { DType } from './dtype.js';
 import { createNode, type OpAttributes, type OpName, refuse, type Value } from './node.js';
 import { type Leaf, sameShape, typeRules } from './types.js';
@@ -44,6 +44,12 @@ export function constant(data: number | readonly number[], dtype: DType = 'float
   if (product(dims) !== values.length)
     refuse('constant', [], `${values.length} numbers do not fill ${formatShape(dims)}.`);
   return createNode('constant', { data: values }, [], [{ dtype, shape: dims }])[0]!;
+}
+
+/** 0 … length − 1, int32. */
+export function range(length: Dim): Value {
+  const [dim] = canonicalShape([length]) as [Dim];
+  return createNode('range', { length: dim }, [], [{ dtype: 'int32', shape: [dim] }])[0]!;
 }
 
 // Elementwise; numbers are constants and shapes broadcast.

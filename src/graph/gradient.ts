@@ -71,6 +71,7 @@ const rules: GradientRules = {
   parameter: 'none',
   parameterRows: 'none',
   constant: 'none',
+  range: 'none',
 
   add: ({ inputs: [a, b] }, dy) => [unbroadcast(dy, a!.shape), unbroadcast(dy, b!.shape)],
   subtract: ({ inputs: [a, b] }, dy) => [unbroadcast(dy, a!.shape), unbroadcast(negate(dy), b!.shape)],

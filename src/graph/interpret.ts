@@ -178,6 +178,7 @@ const meanings: Meanings = {
     ([row, ...rest]) => at(feedOf(feeds, name), [start + row!, ...rest]),
   ],
   constant: ({ attributes: { data } }, _, shape) => [(i) => data[offsetOf(i, shape)]!],
+  range: () => [([i]) => i!],
 
   add: elementwise((a, b) => a + b),
   subtract: elementwise((a, b) => a - b),

@@ -15,6 +15,8 @@ export interface OpAttributes {
   /** Rows `start … start+count` of a weight, fed as a view of the same memory: no copy is made. */
   parameterRows: { name: string; start: number; count: number };
   constant: { data: readonly number[] };
+  /** 0 … length − 1, int32. */
+  range: { length: Dim };
 
   // Elementwise
   add: None;

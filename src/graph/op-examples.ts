@@ -28,6 +28,7 @@ import {
   packRows,
   parameter,
   parameterRows,
+  range,
   relu,
   reshape,
   selectRows,
@@ -192,6 +193,10 @@ export const opExamples: { readonly [K in OpName]: readonly OpExample[] } = {
     of((w) => tanh(parameterRows(w, 1, 2)), weight(4, 3)),
     of((w) => multiply(parameterRows(w, 0, 2), parameterRows(w, 2, 2)), weight(4, 3)),
     of((w) => multiply(parameterRows(w, 1, 2), parameterRows(w, 1, 2)), weight(4, 3)),
+  ],
+  range: [
+    of((x) => multiply(x, cast(range(x.shape[0]!), 'float32')), ['n']),
+    of((x) => multiply(reshape(x, [product(x.shape)]), cast(range(product(x.shape)), 'float32')), [2, 'n']),
   ],
   constant: [
     of((x) => multiply(x, constant([1, -2, 3])), ['n', 3]),

@@ -4,7 +4,7 @@ import { lastDim, type OpAttributes, type OpName, refuse, type TensorType } from
 type TypeRule<K extends OpName> = (inputs: readonly TensorType[], attributes: OpAttributes[K]) => readonly TensorType[];
 
 /** Leaves carry their type themselves; every other operation derives it from its inputs. */
-export type Leaf = 'input' | 'parameter' | 'parameterRows' | 'constant';
+export type Leaf = 'input' | 'parameter' | 'parameterRows' | 'constant' | 'range';
 type TypeRules = { readonly [K in Exclude<OpName, Leaf>]: TypeRule<K> };
 
 /** The shape two operands broadcast to, by NumPy's rule; undefined when they do not. */

@@ -1,5 +1,6 @@
 import {
   add,
+  concat,
   type Dim,
   input,
   matmul,
@@ -14,20 +15,34 @@ import {
   writeRows,
 } from '../graph/index.js';
 import type { Builder } from './builder.js';
-import { causalBiases, groupSuffix, type PackedLayout, type Rectangle, sourceBias } from './packing.js';
+import {
+  causalBiases,
+  groupSuffix,
+  type PackedLayout,
+  type Rectangle,
+  type RectanglePlaces,
+  sourceBias,
+} from './packing.js';
 
 /** Rows [tokens, heads·size] as [batch, heads, length, size], as far as the rectangle has them. */
-export function splitHeads(x: Value, heads: number, { batch, length, padIndex, packIndex, isOnly }: Rectangle): Value {
+export function splitHeads(x: Value, heads: number, { batch, length, places }: Rectangle): Value {
   const size = (x.shape[1] as number) / heads;
-  const places = isOnly ? unpackRows(x, padIndex, packIndex) : selectRows(x, padIndex, packIndex);
-  return transpose(reshape(places, [batch, length, heads, size]), [0, 2, 1, 3]);
+  return transpose(reshape(spread(x, places), [batch, length, heads, size]), [0, 2, 1, 3]);
+}
+
+function spread(rows: Value, places: RectanglePlaces | undefined): Value {
+  if (!places) return rows;
+  const { padIndex, packIndex, isOnly } = places;
+  return isOnly ? unpackRows(rows, padIndex, packIndex) : selectRows(rows, padIndex, packIndex);
 }
 
 /** [batch, heads, length, size] as rows [tokens, heads·size], zero where the rectangle has none; undoes {@link splitHeads}. */
-function mergeHeads(x: Value, { padIndex, packIndex, isOnly }: Rectangle): Value {
+function mergeHeads(x: Value, { places }: Rectangle): Value {
   const [batch, heads, length, size] = x.shape as [Dim, number, Dim, number];
-  const places = reshape(transpose(x, [0, 2, 1, 3]), [product([batch, length]), heads * size]);
-  return isOnly ? packRows(places, packIndex, padIndex) : selectRows(places, packIndex, padIndex);
+  const rows = reshape(transpose(x, [0, 2, 1, 3]), [product([batch, length]), heads * size]);
+  if (!places) return rows;
+  const { padIndex, packIndex, isOnly } = places;
+  return isOnly ? packRows(rows, packIndex, padIndex) : selectRows(rows, packIndex, padIndex);
 }
 
 /** Queries, keys and values as rows [tokens, heads·size]. */
@@ -97,6 +112,41 @@ export function packedDecoderAttention(
   return {
     self: (m, _, q, k, v) => packedAttention(m, shape, { q, k, v }, causal, target),
     cross: (m, _, q, project) => packedAttention(m, shape, { q, ...project() }, source.biases, target, source.layout),
+  };
+}
+
+/**
+ * Attention over keys and values that are handed in and out: `past` [batch, heads, earlier, size] of this side, to which this
+ * call's positions are appended, and `cross` of the source. Rows are those of a rectangle.
+ */
+export function appendingDecoderAttention(
+  { heads }: AttentionShape,
+  rectangle: Rectangle,
+  {
+    past,
+    cross,
+    biases,
+    onPresent,
+  }: {
+    readonly past: (layer: number) => { readonly k: Value; readonly v: Value };
+    readonly cross: (layer: number) => { readonly k: Value; readonly v: Value };
+    readonly biases: { readonly self: Value; readonly source: Value };
+    /** Takes what a layer's cache is afterwards. */
+    readonly onPresent: (layer: number, present: { readonly k: Value; readonly v: Value }) => void;
+  },
+): DecoderAttention {
+  const split = (x: Value) => splitHeads(x, heads, rectangle);
+  return {
+    self(m, layer, q, k, v) {
+      const earlier = past(layer);
+      const present = { k: concat([earlier.k, split(k)], 2), v: concat([earlier.v, split(v)], 2) };
+      onPresent(layer, present);
+      return mergeHeads(scaledDotProductAttention(m, split(q), present.k, present.v, biases.self), rectangle);
+    },
+    cross(m, layer, q) {
+      const { k, v } = cross(layer);
+      return mergeHeads(scaledDotProductAttention(m, split(q), k, v, biases.source), rectangle);
+    },
   };
 }
 

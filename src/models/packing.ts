@@ -4,6 +4,11 @@ import { type Dim, input, type TensorData, type Value } from '../graph/index.js'
 export interface Rectangle {
   readonly batch: Dim;
   readonly length: Dim;
+  /** Where rows lie in it; undefined where the rows are its places, padding included. */
+  readonly places?: RectanglePlaces;
+}
+
+export interface RectanglePlaces {
   /** [batch·length] For each place its row; the number of rows marks padding. */
   readonly padIndex: Value;
   /** [tokens] For each row its place; where other rectangles have it, batch·length. */
@@ -50,7 +55,8 @@ export function packedInput(side: Side, groups = 1): PackedInput {
     const suffix = groupSuffix(group, groups);
     const [batch, length] = [`batch${suffix}`, `${side}Length${suffix}`];
     const padIndex = input(`${side}.padIndex${suffix}`, 'int32', [`${batch}*${length}`]);
-    return { batch, length, padIndex, packIndex: perToken(`packIndex${suffix}`), isOnly: groups === 1 };
+    const places = { padIndex, packIndex: perToken(`packIndex${suffix}`), isOnly: groups === 1 };
+    return { batch, length, places };
   });
   return { ids: perToken('ids'), positions: perToken('positions'), layout: { tokens, rectangles } };
 }

@@ -33,7 +33,8 @@ import {
 } from '../graph/index.js';
 import { evaluate, type Feeds, fill, type NdArray } from '../graph/interpret.js';
 import { awayFromZero, buildExample, EXAMPLE_SIZES, feedExample, opExamples } from '../graph/op-examples.js';
-import { lower } from './lower.js';
+import { lower, lowerToNodes } from './lower.js';
+import { encodeModel } from './proto.js';
 
 const entries = Object.entries(opExamples) as [OpName, (typeof opExamples)[OpName]][];
 
@@ -75,6 +76,14 @@ function expectSame(actual: Tensor, expected: NdArray, name: string): void {
 /** Runs the graph, compiled once, on all feeds and holds each result against the interpreter. */
 async function expectEngineAgrees(outputs: Readonly<Record<string, Value>>, ...runs: Feeds[]): Promise<void> {
   using program = compile(outputs, { threads: 1 });
+  await expectAgreement(program, outputs, runs);
+}
+
+async function expectAgreement(
+  program: Program,
+  outputs: Readonly<Record<string, Value>>,
+  runs: readonly Feeds[],
+): Promise<void> {
   for (const feeds of runs.map(rounded)) {
     const results = await program.run(tensorsFor(program.signature.inputs, feeds));
     const expected = evaluate(outputs, feeds);
@@ -105,6 +114,17 @@ describe.each(entries)('%s', (_, examples) => {
     const { outputs } = buildExample(example);
     const named = Object.fromEntries(outputs.map((value, i) => [`y${i}`, value]));
     await expectEngineAgrees(named, ...EXAMPLE_SIZES.map((sizes) => feedExample(example, sizes)));
+  });
+
+  test('with operations of the standard alone', async () => {
+    for (const example of examples) {
+      const { outputs } = buildExample(example);
+      const named = Object.fromEntries(outputs.map((value, i) => [`y${i}`, value]));
+      const { model, ...signature } = lowerToNodes(named, { standardOnly: true });
+      expect(model.nodes.filter(({ domain }) => domain !== undefined)).toEqual([]);
+      using program = Program.create(encodeModel(model), signature, { threads: 1 });
+      await expectAgreement(program, named, [feedExample(example, EXAMPLE_SIZES[0]!)]);
+    }
   });
 
   const differentiable = examples.filter((example) => example.differentiable);

@@ -9,7 +9,8 @@ export type OnnxAttribute =
   | { readonly float: number }
   | { readonly string: string }
   | { readonly ints: readonly number[] }
-  | { readonly floats: readonly number[] };
+  | { readonly floats: readonly number[] }
+  | { readonly graph: OnnxBranch };
 
 export interface OnnxNode {
   readonly op: string;
@@ -19,6 +20,13 @@ export interface OnnxNode {
   readonly outputs: readonly string[];
   readonly attributes?: Readonly<Record<string, OnnxAttribute>>;
   readonly name?: string;
+}
+
+/** What a branch of an `If` computes; it sees the values of the graph around it. */
+export interface OnnxBranch {
+  readonly nodes: readonly OnnxNode[];
+  readonly outputs: readonly OnnxValueInfo[];
+  readonly initializers: readonly OnnxInitializer[];
 }
 
 export interface OnnxValueInfo {
@@ -50,12 +58,48 @@ const MAX_BYTES = 2 ** 31 - 1; // Protocol Buffers' limit for one message
 /** The model as the bytes of an ONNX file; field numbers are those of `onnx.proto`. */
 export function encodeModel(model: OnnxModel): Uint8Array {
   const writer = new ProtoWriter();
+  writeHeader(writer, model);
+  writer.message(7, () => writeGraph(writer, model));
+  return writer.finish();
+}
+
+/**
+ * The model as the bytes of an ONNX file that holds its weights, in pieces: what stands for external initializers are views
+ * of the arrays that `dataOf` gives, which are not copied.
+ */
+export function encodeWithWeights(model: OnnxModel, dataOf: (name: string) => Float32Array): Uint8Array[] {
+  const external = model.initializers.filter((initializer) => 'external' in initializer);
+  const body = new ProtoWriter();
+  writeGraph(body, { ...model, initializers: model.initializers.filter((initializer) => 'data' in initializer) });
+  const weights = external.flatMap(({ name, dtype, shape }) => {
+    const { buffer, byteOffset, byteLength } = dataOf(name);
+    const tensor = new ProtoWriter();
+    writeTensorType(tensor, name, dtype, shape);
+    tensor.lengthOfBytes(9, byteLength);
+    const type = tensor.finish();
+    const field = new ProtoWriter();
+    field.lengthOfBytes(5, type.length + byteLength);
+    return [field.finish(), type, new Uint8Array(buffer, byteOffset, byteLength)];
+  });
+  const graph = [body.finish(), ...weights];
+  const bytes = graph.reduce((total, piece) => total + piece.length, 0);
+  if (bytes > MAX_BYTES) {
+    fail(
+      'onnx',
+      `the model takes ${bytes} bytes, but an ONNX file holds at most ${MAX_BYTES}. Export a smaller model.`,
+    );
+  }
+  const head = new ProtoWriter();
+  writeHeader(head, model);
+  head.lengthOfBytes(7, bytes);
+  return [head.finish(), ...graph];
+}
+
+function writeHeader(writer: ProtoWriter, { opset }: OnnxModel): void {
   writer.int(1, IR_VERSION);
   writer.string(2, 'simple-seq2seq');
-  writer.message(7, () => writeGraph(writer, model));
-  writeOperatorSet(writer, '', model.opset);
+  writeOperatorSet(writer, '', opset);
   writeOperatorSet(writer, 'com.microsoft', 1);
-  return writer.finish();
 }
 
 function writeOperatorSet(writer: ProtoWriter, domain: string, version: number): void {
@@ -65,7 +109,7 @@ function writeOperatorSet(writer: ProtoWriter, domain: string, version: number):
   });
 }
 
-function writeGraph(writer: ProtoWriter, { nodes, inputs, outputs, initializers }: OnnxModel): void {
+function writeGraph(writer: ProtoWriter, { nodes, inputs, outputs, initializers }: Omit<OnnxModel, 'opset'>): void {
   for (const node of nodes) writer.message(1, () => writeNode(writer, node));
   writer.string(2, 'graph');
   for (const initializer of initializers) writer.message(5, () => writeInitializer(writer, initializer));
@@ -96,6 +140,9 @@ function writeAttribute(writer: ProtoWriter, name: string, attribute: OnnxAttrib
   } else if ('string' in attribute) {
     writer.string(4, attribute.string);
     writer.int(20, 3);
+  } else if ('graph' in attribute) {
+    writer.message(6, () => writeGraph(writer, { ...attribute.graph, inputs: [] }));
+    writer.int(20, 5);
   } else if ('floats' in attribute) {
     for (const value of attribute.floats) writer.float(7, value);
     writer.int(20, 6);
@@ -107,9 +154,7 @@ function writeAttribute(writer: ProtoWriter, name: string, attribute: OnnxAttrib
 
 function writeInitializer(writer: ProtoWriter, initializer: OnnxInitializer): void {
   const { name, dtype, shape } = initializer;
-  for (const dim of shape) writer.int(1, dim);
-  writer.int(2, ONNX_DTYPE[dtype]);
-  writer.string(8, name);
+  writeTensorType(writer, name, dtype, shape);
   if ('data' in initializer) {
     const { data } = initializer;
     const length = shape.reduce((total, dim) => total * dim, 1);
@@ -129,6 +174,12 @@ function writeInitializer(writer: ProtoWriter, initializer: OnnxInitializer): vo
     });
     writer.int(14, 1);
   }
+}
+
+function writeTensorType(writer: ProtoWriter, name: string, dtype: DType, shape: readonly number[]): void {
+  for (const dim of shape) writer.int(1, dim);
+  writer.int(2, ONNX_DTYPE[dtype]);
+  writer.string(8, name);
 }
 
 function writeValueInfo(writer: ProtoWriter, { name, dtype, shape }: OnnxValueInfo): void {
@@ -185,6 +236,12 @@ class ProtoWriter {
     this.#reserve(value.length);
     this.#buffer.set(value, this.#position);
     this.#position += value.length;
+  }
+
+  /** Begins a field of so many bytes, which are written elsewhere. */
+  lengthOfBytes(field: number, length: number): void {
+    this.#tag(field, LENGTH_DELIMITED);
+    this.#varint(length);
   }
 
   /** A field whose length is known only once `body` has written it; bodies of 128 bytes and more are moved up then. */

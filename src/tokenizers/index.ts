@@ -7,6 +7,7 @@ export {
 } from './byte-level-bpe.js';
 export type { Merge } from './byte-pair-encoder.js';
 export { loadTokenizer, tokenizerFamilies } from './load.js';
+export { marianJson } from './marian-json.js';
 export { directorySource, memorySource, type TokenizerLoadOptions, type TokenizerSource } from './source.js';
 export { TextStream } from './text-stream.js';
 export type {

@@ -230,6 +230,34 @@ describe('seq2seq predict', () => {
   });
 });
 
+describe('seq2seq export', () => {
+  it('writes ONNX files of a directory, whatever its type', () => {
+    expect(seq2seq(['export', fixture('base'), '--output', 'onnx'])).toEqual({ status: 0, stdout: '', stderr: '' });
+    expect(readdirSync(join(folder, 'onnx')).sort()).toEqual([
+      'config.json',
+      'generation_config.json',
+      'merges.txt',
+      'onnx',
+      'special_tokens_map.json',
+      'tokenizer.json',
+      'tokenizer_config.json',
+      'vocab.json',
+    ]);
+    expect(readdirSync(join(folder, 'onnx', 'onnx'))).toEqual(['decoder_model_merged.onnx', 'encoder_model.onnx']);
+  });
+
+  it.each([
+    [['export', fixture('base')], 2, 'export: where to? Give --output DIR.'],
+    [['export', fixture('base'), '--output', 'onnx'], 1, 'export: onnx exists and is not empty.'],
+    [['export', 'nowhere', '--output', 'o'], 1, 'model: there is no directory nowhere. Check the path.'],
+    [['export', '.', '--output', 'o'], 1, 'has no config.json'],
+  ])('%j is refused', (args, status, message) => {
+    const result = seq2seq(args);
+    expect(result.status).toBe(status);
+    expect(result.stderr).toContain(message);
+  });
+});
+
 describe('a failure ends with code 1, one line on stderr, nothing on stdout and no file:', () => {
   const header = 'input_text\ttarget_text\n';
   const badUtf8 = Buffer.concat([Buffer.from('fine\n'), Buffer.from([0xc3, 0x28, 10])]);
