@@ -20,7 +20,7 @@ import {
   splitHeads,
   vocabularyLogits,
 } from '../models/index.js';
-import { lowerToNodes, type OnnxModel, type OnnxNode } from '../onnx/index.js';
+import { lowerToNodes, type OnnxBranch, type OnnxModel, type OnnxNode } from '../onnx/index.js';
 import type { IsZero } from './encoder.js';
 import { maskBias } from './mask.js';
 
@@ -33,66 +33,99 @@ const CACHED = 'use_cache_branch';
 
 type Kind = 'key' | 'value';
 const KINDS = ['key', 'value'] as const;
-const pastName = (layer: number, side: 'decoder' | 'encoder', kind: Kind) => `past_key_values.${layer}.${side}.${kind}`;
-const presentName = (layer: number, side: 'decoder' | 'encoder', kind: Kind) => `present.${layer}.${side}.${kind}`;
-/** What the branches of the cached and of the first call put in the place of cross-attention's keys and values. */
-const crossName = (layer: number, kind: Kind) => `cross.${layer}.${kind}`;
+type Side = 'decoder' | 'encoder';
+const SIDES = ['decoder', 'encoder'] as const;
+const pastName = (layer: number, side: Side, kind: Kind) => `past_key_values.${layer}.${side}.${kind}`;
+const presentName = (layer: number, side: Side, kind: Kind) => `present.${layer}.${side}.${kind}`;
+/** What stands for them behind the branches of the first call and of later ones. */
+const ownName = (layer: number, side: Side, kind: Kind) => `own.${layer}.${side}.${kind}`;
 
 /**
  * The decoder with its cache in one model, as Optimum's `decoder_model_merged`: `input_ids` [batch, length],
- * `encoder_hidden_states`, `encoder_attention_mask` and `past_key_values.*` → `logits` and `present.*`. Keys and values of
- * the source are computed where `use_cache_branch` is false, and taken from `past_key_values.*.encoder` where it is true.
+ * `encoder_hidden_states`, `encoder_attention_mask` and `past_key_values.*` → `logits` and `present.*`. Where
+ * `use_cache_branch` is false, keys and values of the source are computed, and those of earlier positions are none, whatever
+ * is handed in; where it is true, all are `past_key_values`.
  */
 export function decoderModel(architecture: Seq2SeqArchitecture, isZero: IsZero): OnnxModel {
   const step = stepModel(architecture, isZero);
   const first = crossModel(architecture, isZero);
-  const layers = Array.from({ length: architecture.layers }, (_, layer) => layer);
-  const each = layers.flatMap((layer) => KINDS.map((kind) => ({ layer, kind })));
+  const { heads, headSize } = architecture.decoderAttention;
+  const shapes = {
+    decoder: [BATCH, heads, PAST, headSize],
+    // Optimum's placeholders for the first call have the encoder's heads.
+    encoder: [BATCH, 'encoder_heads', `${SOURCE}_out`, 'encoder_head_size'],
+  };
+  // Optimum takes them by their order, which is this.
+  const caches = Array.from({ length: architecture.layers }, (_, layer) => layer).flatMap((layer) =>
+    SIDES.flatMap((side) =>
+      KINDS.map((kind) => ({
+        past: pastName(layer, side, kind),
+        own: ownName(layer, side, kind),
+        shape: shapes[side],
+      })),
+    ),
+  );
   const branch: OnnxNode = {
     op: 'If',
     inputs: [CACHED],
-    outputs: each.map(({ layer, kind }) => crossName(layer, kind)),
-    attributes: {
-      then_branch: { graph: pastBranch(first, each) },
-      else_branch: {
-        graph: {
-          nodes: first.nodes,
-          outputs: first.outputs,
-          initializers: first.initializers.filter((initializer) => 'data' in initializer),
-        },
-      },
-    },
+    outputs: caches.map(({ own }) => own),
+    attributes: { then_branch: { graph: laterBranch(caches) }, else_branch: { graph: firstBranch(first, caches) } },
   };
-  const fed = new Set(each.map(({ layer, kind }) => crossName(layer, kind)));
-  const weights = new Map([...step.initializers, ...first.initializers].map((each) => [each.name, each]));
+  const fed = new Set(caches.map(({ own }) => own));
+  const weights = new Map(
+    [...step.initializers, ...first.initializers.filter((one) => 'external' in one)].map((one) => [one.name, one]),
+  );
   return {
     ...step,
     nodes: [branch, ...step.nodes],
     inputs: [
       ...step.inputs.filter(({ name }) => !fed.has(name)),
       ...first.inputs,
-      ...each.map(({ layer, kind }) => ({
-        ...first.outputs[0]!,
-        name: pastName(layer, 'encoder', kind),
-        shape: [BATCH, ...first.outputs[0]!.shape.slice(1, 2), `${SOURCE}_out`, ...first.outputs[0]!.shape.slice(3)],
-      })),
+      ...caches.map(({ past, shape }) => ({ name: past, dtype: 'float32' as const, shape })),
       { name: CACHED, dtype: 'bool', shape: [1] },
     ],
-    initializers: [...weights.values()].filter(
-      ({ name }) => !first.initializers.some((own) => own.name === name && 'data' in own),
-    ),
+    initializers: [...weights.values()],
   };
 }
 
-function pastBranch({ outputs }: OnnxModel, each: readonly { layer: number; kind: Kind }[]) {
-  const names = each.map(({ layer, kind }) => ({
-    from: pastName(layer, 'encoder', kind),
-    to: `then.${layer}.${kind}`,
-  }));
+interface Cache {
+  readonly past: string;
+  readonly own: string;
+  readonly shape: readonly (number | string)[];
+}
+
+function laterBranch(caches: readonly Cache[]): OnnxBranch {
   return {
-    nodes: names.map(({ from, to }) => ({ op: 'Identity', inputs: [from], outputs: [to] })),
-    outputs: names.map(({ to }) => ({ ...outputs[0]!, name: to })),
+    nodes: caches.map(({ past, own }) => ({ op: 'Identity', inputs: [past], outputs: [`then/${own}`] })),
+    outputs: caches.map(({ own, shape }) => ({ name: `then/${own}`, dtype: 'float32', shape })),
     initializers: [],
+  };
+}
+
+function firstBranch(cross: OnnxModel, caches: readonly Cache[]): OnnxBranch {
+  const computed = new Map(cross.outputs.map((output) => [output.name, output]));
+  const places = ['else/none', 'else/axis'];
+  return {
+    nodes: [
+      ...cross.nodes,
+      ...caches
+        .filter(({ own }) => !computed.has(`else/${own}`))
+        .map(({ past, own }) => ({
+          op: 'Slice',
+          inputs: [past, 'else/none', 'else/none', 'else/axis'],
+          outputs: [`else/${own}`],
+        })),
+    ],
+    outputs: caches.map(({ own, shape }) => ({ name: `else/${own}`, dtype: 'float32', shape })),
+    initializers: [
+      ...cross.initializers.filter((initializer) => 'data' in initializer),
+      ...places.map((name, value) => ({
+        name,
+        dtype: 'int64' as const,
+        shape: [1],
+        data: BigInt64Array.of(BigInt(2 * value)),
+      })),
+    ],
   };
 }
 
@@ -106,8 +139,8 @@ function crossModel(architecture: Seq2SeqArchitecture, isZero: IsZero): OnnxMode
   for (let layer = 0; layer < architecture.layers; layer++) {
     const { k, v } = architecture.crossAttention(m, layer, rows);
     const rectangle = { batch: BATCH, length: SOURCE };
-    outputs[`else.${layer}.key`] = splitHeads(k, heads, rectangle);
-    outputs[`else.${layer}.value`] = splitHeads(v, heads, rectangle);
+    outputs[`else/${ownName(layer, 'encoder', 'key')}`] = splitHeads(k, heads, rectangle);
+    outputs[`else/${ownName(layer, 'encoder', 'value')}`] = splitHeads(v, heads, rectangle);
   }
   return lowerToNodes(outputs, { constantParameters: true, standardOnly: true, namePrefix: 'else/' }).model;
 }
@@ -125,10 +158,10 @@ function stepModel(architecture: Seq2SeqArchitecture, isZero: IsZero): OnnxModel
   const rectangle = { batch: BATCH, length: LENGTH };
   const outputs: Record<string, Value> = {};
   const cross = Array.from({ length: architecture.layers }, (_, layer) =>
-    cache((kind) => crossName(layer, kind), SOURCE),
+    cache((kind) => ownName(layer, 'encoder', kind), SOURCE),
   );
   const attention = appendingDecoderAttention(architecture.decoderAttention, rectangle, {
-    past: (layer) => cache((kind) => pastName(layer, 'decoder', kind), PAST),
+    past: (layer) => cache((kind) => ownName(layer, 'decoder', kind), PAST),
     cross: (layer) => cross[layer]!,
     biases: {
       self: causalBias(places),

@@ -8,4 +8,4 @@ export {
   type OnnxGraph,
   parameterName,
 } from './lower.js';
-export { encodeModel, encodeWithWeights, ONNX_DTYPE, type OnnxModel, type OnnxNode } from './proto.js';
+export { encodeModel, encodeWithWeights, ONNX_DTYPE, type OnnxBranch, type OnnxModel, type OnnxNode } from './proto.js';

@@ -104,8 +104,10 @@ async function greedy(place: string, source: Int32Array, { length, padTo }: { le
   const pasts = decoder!.inputMetadata.filter(({ name }) => name.startsWith('past'));
   let caches: Record<string, OnnxValue> = Object.fromEntries(
     pasts.map((each) => {
-      const [, heads, , size] = each.isTensor ? (each.shape as number[]) : [];
-      return [each.name, new OnnxTensor('float32', [], [1, heads!, 0, size!])];
+      // Optimum hands in one place of zeros at first, whose values must not count.
+      const [, heads, , size] = (each.isTensor ? each.shape : []).map((dim) => (typeof dim === 'number' ? dim : 2));
+      const placeholder = new Float32Array(heads! * size!).fill(7);
+      return [each.name, new OnnxTensor('float32', placeholder, [1, heads!, 1, size!])];
     }),
   );
   const ids = [settings.decoder_start_token_id!];
