@@ -5,6 +5,7 @@ import { computeMetric, type MetricFunction } from './metrics/index.js';
 import type { ModelParts } from './model-parts.js';
 import { Predictor } from './model-prediction.js';
 import type { ModelRows } from './model-rows.js';
+import { dequantizeWeights } from './models/index.js';
 import { Progress } from './progress.js';
 import { type Evaluation, evaluateLoss } from './training/index.js';
 
@@ -38,7 +39,10 @@ export async function evaluateModel(
   { metrics, threads, silent, programs, signal }: EvaluationRun,
 ): Promise<Evaluation> {
   const progress = new Progress('Evaluating', examples.length, silent);
-  const loss = await evaluateLoss(parts.architecture, parts.weights, examples, {
+  const { architecture, weights } = parts;
+  // The graph of the loss has no form for few bits.
+  const whole = weights.bits === 32 ? weights : dequantizeWeights(weights);
+  const loss = await evaluateLoss(architecture, whole, examples, {
     batchSize: args.evalBatchSize,
     threads,
     onBatch: (done) => progress.update(done),

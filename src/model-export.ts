@@ -1,7 +1,5 @@
-import { existsSync, readdirSync, statSync } from 'node:fs';
 import type { Seq2SeqArgs } from './args/index.js';
 import { writeFilesWhole } from './checkpoints/index.js';
-import { fail } from './errors.js';
 import { decoderModel, encoderModel } from './export/index.js';
 import { generationOptions } from './generation-settings.js';
 import type { ModelParts } from './model-parts.js';
@@ -14,13 +12,7 @@ import { marianJson, type Tokenizer } from './tokenizers/index.js';
  * Writes a directory that transformers.js and Optimum run: `onnx/encoder_model.onnx`, `onnx/decoder_model_merged.onnx` with
  * the cache, configs and tokenizers. All of it appears at once.
  */
-export async function exportModel(
-  directory: string,
-  parts: ModelParts,
-  args: Seq2SeqArgs,
-  { overwrite = false } = {},
-): Promise<void> {
-  if (!overwrite) requireEmpty(directory);
+export async function exportModel(directory: string, parts: ModelParts, args: Seq2SeqArgs): Promise<void> {
   const { architecture, weights } = parts;
   const isZero = (name: string) => weights.isZero(name);
   const files = new Map<string, string | Uint8Array>([
@@ -72,12 +64,4 @@ function exportedTokenizer(tokenizer: Tokenizer): Map<string, string | Uint8Arra
   const files = new Map(tokenizer.files());
   if (!files.has('tokenizer.json') && tokenizer.kind === 'marian') files.set('tokenizer.json', marianJson(tokenizer));
   return files;
-}
-
-function requireEmpty(directory: string): void {
-  if (!existsSync(directory)) return;
-  if (!statSync(directory).isDirectory()) fail('export', `${directory} is a file. Name a directory.`);
-  if (readdirSync(directory).length > 0) {
-    fail('export', `${directory} exists and is not empty. Name another directory, or allow it with overwrite.`);
-  }
 }

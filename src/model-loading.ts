@@ -22,7 +22,17 @@ import {
   withSpecialTokens,
 } from './model-parts.js';
 import { type ModelType, modelTypes } from './model-types.js';
-import { architectureOf, type JsonObject, ModelWeights, type Seq2SeqArchitecture } from './models/index.js';
+import {
+  architectureOf,
+  blockShapes,
+  type JsonObject,
+  ModelWeights,
+  QUANTIZED,
+  quantizedMatrices,
+  type Seq2SeqArchitecture,
+  type StoredMatrix,
+} from './models/index.js';
+import { type Bits, quantizedBits } from './quantization.js';
 import { loadTokenizer } from './tokenizers/index.js';
 
 export const ARGS_FILE = 'model_args.json';
@@ -70,7 +80,7 @@ export function loadModel(asked: ModelPlace, settings: LoadSettings): LoadedMode
     const config = withSpecialIds(described, tokenizers);
     const architecture = architectureOf(config, type, opened.name);
     checkVocabulary(tokenizers, architecture);
-    const { weights, warnings } = readWeights(architecture, opened.halves, seed);
+    const { weights, warnings } = readWeights(architecture, opened.halves, seed, quantizedBits(config));
     const parts = { architecture, weights, tokenizers, config, generationConfig: opened.generationConfig };
     return { parts: withSpecialTokens(parts, specialTokens, seed), warnings };
   } finally {
@@ -200,9 +210,10 @@ function readInto(
     const part = architecture.parts.find((each) => each.folder === folder);
     const prefix = part && !isWhole ? part.prefix : '';
     const expected = architecture.parameters
-      .filter(({ name }) => name.startsWith(prefix))
+      .filter(({ name }) => name.startsWith(prefix) && !weights.quantized.has(name))
       .map((spec) => without(prefix, spec));
-    const found = matchWeights(checkpoint.weights, expected, {
+    const others = [...checkpoint.weights].filter(([name]) => !isOfQuantized(prefix + name, weights));
+    const found = matchWeights(new Map(others), expected, {
       architecture: folder === '' ? architecture.type : `the ${folder} of ${architecture.type}`,
       basePrefix: part?.basePrefix,
     });
@@ -212,6 +223,12 @@ function readInto(
   }
   weights.initialize(seed, (name) => !matched.has(name));
   for (const [name, weight] of matched) {
+    if (weight.dtype === 'uint8' || weight.dtype === 'int8') {
+      fail(
+        'checkpoint',
+        `${name} holds whole numbers of 8 bits, but config.json has no quantization_config that says what they mean. Restore it.`,
+      );
+    }
     const array = weights.array(name);
     weight.read(array);
     if (!weights.isFinite(name)) checkFinite(name, array);
@@ -219,8 +236,49 @@ function readInto(
   return { fresh: missing.filter((name) => !weights.specs.get(name)!.buffer), unexpected };
 }
 
-function readWeights(architecture: Seq2SeqArchitecture, halves: OpenedModel['halves'], seed: number) {
-  const weights = new ModelWeights(architecture.parameters);
+/** Reads the matrices that a quantized checkpoint keeps in few bits, of which none may be missing. */
+function readQuantized(
+  architecture: Seq2SeqArchitecture,
+  halves: OpenedModel['halves'],
+  bits: Bits,
+): Map<string, StoredMatrix> {
+  const stored = new Map(
+    halves.flatMap(({ folder, checkpoint }) => {
+      const part = architecture.parts.find((each) => each.folder === folder);
+      const prefix = part && halves.length > 1 ? part.prefix : '';
+      return [...checkpoint.weights].map(([name, weight]) => [prefix + name, weight] as const);
+    }),
+  );
+  const found = new Map<string, StoredMatrix>();
+  for (const [name, { shape, blocks }] of quantizedMatrices(architecture, bits)) {
+    const { rows, scales: scalesShape } = blockShapes(shape, blocks);
+    const bytesOf = (each: string, dtype: string, expected: readonly number[]): Weight => {
+      const weight = stored.get(each);
+      if (weight && weight.dtype === dtype && String(weight.shape) === String(expected)) return weight;
+      const is = weight ? `is ${weight.dtype} [${weight.shape.join(', ')}]` : 'is missing';
+      return fail(
+        'checkpoint',
+        `${each} of the quantized ${architecture.type} ${is}; it must be ${dtype} [${expected.join(', ')}]. Quantize the model again.`,
+      );
+    };
+    const values = new Uint8Array(rows[0]! * rows[1]!);
+    const scales = new Float32Array(scalesShape[0]! * scalesShape[1]!);
+    bytesOf(name, 'uint8', rows).readBytes(values);
+    bytesOf(`${name}${QUANTIZED.scales}`, 'float32', scalesShape).read(scales);
+    checkFinite(`${name}${QUANTIZED.scales}`, scales);
+    found.set(name, { blocks, shape, values, scales });
+  }
+  return found;
+}
+
+function readWeights(
+  architecture: Seq2SeqArchitecture,
+  halves: OpenedModel['halves'],
+  seed: number,
+  bits: Bits | undefined,
+) {
+  const quantized = bits === undefined ? undefined : readQuantized(architecture, halves, bits);
+  const weights = new ModelWeights(architecture.parameters, quantized);
   const { fresh, unexpected } = readInto(weights, architecture, halves, seed);
   const warnings: string[] = [];
   if (fresh.length > 0) {
@@ -236,6 +294,12 @@ function readWeights(architecture: Seq2SeqArchitecture, halves: OpenedModel['hal
     );
   }
   return { weights, warnings };
+}
+
+function isOfQuantized(name: string, { quantized }: ModelWeights): boolean {
+  return (
+    quantized.has(name) || (name.endsWith(QUANTIZED.scales) && quantized.has(name.slice(0, -QUANTIZED.scales.length)))
+  );
 }
 
 function without<T extends { readonly name: string; readonly aliases?: readonly string[] }>(

@@ -90,6 +90,9 @@ export function withSpecialTokens(parts: ModelParts, added: AddedSpecialTokens, 
     return { ...parts, tokenizers };
   }
   const resized = withVocabularySizes(config, sourceSize, targetSize);
+  if (weights.bits !== 32) {
+    fail('model', 'a quantized model takes no further tokens. Add them to the model that it was made from.');
+  }
   const larger = architectureOf(resized, architecture.type);
   return {
     ...parts,

@@ -2,7 +2,8 @@ import { type Seq2SeqArgs, toPythonJson } from './args/index.js';
 import { saveCheckpoint, type TensorToSave } from './checkpoints/index.js';
 import { ARGS_FILE } from './model-loading.js';
 import type { ModelParts } from './model-parts.js';
-import type { JsonObject, ModelPart } from './models/index.js';
+import { blockShapes, type JsonObject, type ModelPart, QUANTIZED } from './models/index.js';
+import { quantizationConfig, withoutQuantization } from './quantization.js';
 import type { Tokenizer } from './tokenizers/index.js';
 
 type FileContent = string | Uint8Array;
@@ -28,7 +29,13 @@ export async function saveModel(
   const weights = new Map<string, readonly TensorToSave[]>();
   for (const part of architecture.parts) {
     const place = (name: string) => (part.folder === '' ? name : `${part.folder}/${name}`);
-    const config = { ...configOf(parts, part), architectures: [part.className], torch_dtype: 'float32' };
+    const { bits } = parts.weights;
+    const config = {
+      ...withoutQuantization(configOf(parts, part)),
+      architectures: [part.className],
+      torch_dtype: 'float32',
+      ...(bits !== 32 && { quantization_config: quantizationConfig(bits) }),
+    };
     files.set(place('config.json'), json(config));
     weights.set(place('model.safetensors'), tensorsOf(parts, part));
   }
@@ -53,9 +60,19 @@ function configOf({ config }: ModelParts, { folder }: ModelPart): JsonObject {
 function tensorsOf({ weights }: ModelParts, { prefix }: ModelPart): TensorToSave[] {
   return [...weights.specs.values()]
     .filter(({ name }) => name.startsWith(prefix))
-    .flatMap(({ name, shape, copies = [] }) =>
-      [name, ...copies].map((each) => ({ name: each.slice(prefix.length), shape, data: weights.array(name) })),
-    );
+    .flatMap(({ name, shape, copies = [] }): TensorToSave[] => {
+      const matrix = weights.quantized.get(name);
+      const within = name.slice(prefix.length);
+      if (!matrix) {
+        const data = weights.array(name);
+        return [name, ...copies].map((each) => ({ name: each.slice(prefix.length), shape, data }));
+      }
+      const { rows, scales } = blockShapes(matrix.shape, matrix.blocks);
+      return [
+        { name: within, shape: rows, data: matrix.values },
+        { name: `${within}${QUANTIZED.scales}`, shape: scales, data: matrix.scales },
+      ];
+    });
 }
 
 export function tokenizerFolders({ architecture, tokenizers }: ModelParts): [folder: string, tokenizer: Tokenizer][] {

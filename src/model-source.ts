@@ -8,8 +8,9 @@ import { createFreshModel } from './fresh-model.js';
 import { type HubOptions, resolveModel } from './hub/index.js';
 import { type ChoiceOptions, chooseModel } from './model-choice.js';
 import { type LoadedModel, loadModel, loadTokenizers, savedArgs } from './model-loading.js';
-import { withSpecialTokens } from './model-parts.js';
+import { type ModelParts, withSpecialTokens } from './model-parts.js';
 import type { ModelType } from './model-types.js';
+import { quantizeWeights } from './models/index.js';
 import { pick } from './pick.js';
 import type { NewSpecialTokens, Tokenizer } from './tokenizers/index.js';
 
@@ -78,7 +79,18 @@ export async function obtainModel(options: LoadOptions): Promise<LoadedModel & {
   const { parts, warnings } = loadModel(place, { type, changes, seed, specialTokens, tokenizers });
   const modelName = isWhole ? names.name : `${names.encoder}-${names.decoder}`;
   const args = parseArgs({ ...layered, modelName, modelType: type });
-  return { parts, args, warnings: [...saved.warnings, ...warnings] };
+  return { parts: quantizedAsAsked(parts, args), args, warnings: [...saved.warnings, ...warnings] };
+}
+
+/** What `quantizedModel` promises, and what `dynamicQuantize` makes. */
+function quantizedAsAsked(parts: ModelParts, { quantizedModel, dynamicQuantize, modelName }: Seq2SeqArgs): ModelParts {
+  const { architecture, weights } = parts;
+  const isQuantized = weights.bits !== 32;
+  if (quantizedModel && !isQuantized) {
+    fail('args', `quantizedModel is set, but ${modelName} is not quantized. Make one of it with \`seq2seq quantize\`.`);
+  }
+  if (!dynamicQuantize || isQuantized) return parts;
+  return { ...parts, weights: quantizeWeights(architecture, weights, 8) };
 }
 
 type Finder = (name: string) => Promise<string>;

@@ -1,4 +1,3 @@
-import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { type Seq2SeqArgs, type Seq2SeqArgsInput, updateArgs } from './args/index.js';
@@ -25,7 +24,10 @@ import { type ModelRows, type Purpose, prepareRows } from './model-rows.js';
 import { saveModel } from './model-saving.js';
 import { type LoadOptions, obtainModel } from './model-source.js';
 import { trainParts } from './model-training.js';
+import { quantizeWeights } from './models/index.js';
 import { pick } from './pick.js';
+import type { Bits } from './quantization.js';
+import { requireEmpty } from './require-empty.js';
 import type { Tokenizer } from './tokenizers/index.js';
 import {
   type ResumePoint,
@@ -121,6 +123,12 @@ export class Seq2SeqModel {
   async trainModel(trainData: RowData, options: TrainOptions = {}): Promise<TrainingResult> {
     refuseUnknown('trainModel', options, TRAIN_OPTIONS);
     this.#requireRest();
+    if (this.#parts.weights.bits !== 32) {
+      fail(
+        'model',
+        'it is quantized, and learns no more. Train the model that it was made from, and quantize the result.',
+      );
+    }
     const { untrainable } = this.#parts.architecture;
     if (untrainable !== undefined) fail('config.json', untrainable);
     if (this.#predictions > 0) {
@@ -134,7 +142,9 @@ export class Seq2SeqModel {
     requireEvaluation(args, metrics, options.evalData);
     const outputDir = options.outputDir ?? args.outputDir;
     const resume = resumeOf(outputDir, options.resumeFromCheckpoint);
-    if (!options.resumeFromCheckpoint && !args.overwriteOutputDir) requireEmpty(outputDir);
+    if (!options.resumeFromCheckpoint && !args.overwriteOutputDir) {
+      requireEmpty(outputDir, 'outputDir', 'set overwriteOutputDir');
+    }
     this.#args = args;
     this.#isTraining = true;
     const { evalData, signal } = options;
@@ -275,13 +285,33 @@ export class Seq2SeqModel {
   }
 
   /**
+   * Writes the model with its matrices in few bits: a directory of a quarter of the size or less, which this package loads
+   * as any other, to predict.
+   * @param directory must not exist, or be empty, unless `overwrite` allows it
+   */
+  async saveQuantized(
+    directory: string,
+    { bits = 8, overwrite = false }: { bits?: Bits; overwrite?: boolean } = {},
+  ): Promise<void> {
+    this.#requireRest();
+    if (bits !== 4 && bits !== 8) fail('quantize', `bits is ${String(bits)}; it must be 4 or 8.`);
+    if (this.#parts.weights.bits !== 32)
+      fail('quantize', 'the model is quantized already. Use the one it was made from.');
+    if (!overwrite) requireEmpty(directory, 'quantize');
+    const weights = quantizeWeights(this.#parts.architecture, this.#parts.weights, bits);
+    await saveModel(directory, { ...this.#parts, weights }, this.#args);
+  }
+
+  /**
    * Writes the model as ONNX files that transformers.js and Optimum run, with the options' target language in their
    * settings.
    * @param directory must not exist, or be empty, unless `overwrite` allows it
    */
   async exportOnnx(directory: string, { overwrite = false }: { overwrite?: boolean } = {}): Promise<void> {
     this.#requireRest();
-    await exportModel(directory, this.#parts, this.#args, { overwrite });
+    if (this.#parts.weights.bits !== 32) fail('export', 'the model is quantized. Export the one it was made from.');
+    if (!overwrite) requireEmpty(directory, 'export');
+    await exportModel(directory, this.#parts, this.#args);
   }
 
   /** Frees the engine's memory. The model must not be used afterwards. */
@@ -368,14 +398,6 @@ function resumeOf(outputDir: string, from: string | boolean | undefined): Resume
     process.stderr.write(`resume: there is no checkpoint in ${outputDir} yet; the run starts at its beginning.\n`);
   }
   return point;
-}
-
-function requireEmpty(directory: string): void {
-  if (!existsSync(directory)) return;
-  if (!statSync(directory).isDirectory()) fail('outputDir', `${directory} is a file. Name a directory.`);
-  if (readdirSync(directory).length > 0) {
-    fail('outputDir', `${directory} exists and is not empty. Name another directory, or set overwriteOutputDir.`);
-  }
 }
 
 // Callers in JavaScript get no help from types.

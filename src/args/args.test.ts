@@ -198,7 +198,7 @@ describe('optionFromText', () => {
     ['maxLength', '', 'train: --max-length is ""; it must be'],
     ['warmupSteps', ' ', 'train: --warmup-steps is " "; it must be'],
     ['config', '{', 'train: --config is "{"; it must be an object.'],
-    ['quantizedModel', 'true', 'train: --quantized-model is true, but '],
+    ['faissM', '64', 'train: --faiss-m is 64, but '],
   ])('refuses --%s %j', (name, written, message) => {
     expect(() => optionFromText(name, written, 'train')).toThrow(message);
   });

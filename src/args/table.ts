@@ -3,7 +3,6 @@ import * as o from './option.js';
 // Every option once. Names, defaults and meanings are those of Simple Transformers unless a note says otherwise; from
 // these tables come the types, the validation, the command line's flags, the documentation and `model_args.json`.
 
-const quantizing = o.later('quantized models come with a later release');
 const retrieval = o.later('retrieval-augmented generation (rag-token, rag-sequence) comes with a later release');
 
 export const trainingOptions = {
@@ -338,8 +337,12 @@ export const modelOptions = {
     undefined,
     "Where a marian model's tokenizer comes from if its directory has none: a directory or hub id.",
   ),
-  dynamicQuantize: quantizing(o.flag, false, 'Quantizes the model to 8 bits when it is loaded.'),
-  quantizedModel: quantizing(o.flag, false, 'Loads a model that was saved quantized.'),
+  dynamicQuantize: o.works(o.flag, false, 'Quantizes the model to 8 bits when it is loaded.', {
+    note: 'Such a model predicts, and is not trained.',
+  }),
+  quantizedModel: o.works(o.flag, false, 'Insists on a model that was saved quantized.', {
+    note: 'That a directory holds one is found out without it. The reference loads an ONNX file of its own.',
+  }),
   fp16: o.refused(
     'arithmetic is float32: half precision makes nothing faster on a CPU. Checkpoints in float16 load all the same',
     o.flag,

@@ -6,7 +6,7 @@ const checkpoint = (shapes: Record<string, number[]>) =>
   new Map(
     Object.entries(shapes).map(([name, shape]): [string, Weight] => [
       name,
-      { name, shape, dtype: 'float32', read() {} },
+      { name, shape, dtype: 'float32', read() {}, readBytes() {} },
     ]),
   );
 

@@ -29,7 +29,8 @@ function readFile(file: string): TensorToSave[] {
   return tensors;
 }
 
-const bitsOf = ({ buffer, byteOffset, byteLength }: Float32Array) => Buffer.from(buffer, byteOffset, byteLength);
+const bitsOf = ({ buffer, byteOffset, byteLength }: Float32Array | Uint8Array) =>
+  Buffer.from(buffer, byteOffset, byteLength);
 
 test('the bytes are those of the Python library', () => {
   const python = path.join(fixtures, 'float32/model.safetensors');

@@ -93,12 +93,14 @@ export interface TensorToSave {
   readonly name: string;
   readonly shape: readonly number[];
   /** Row-major; may be a view of shared memory. */
-  readonly data: Float32Array;
+  readonly data: Float32Array | Uint8Array;
 }
 
-/** The pieces of a safetensors file, in order; tensors by name, as Python's library writes float32. */
+/** The pieces of a safetensors file, in order; those of wider numbers first, then by name, as Python's library writes them. */
 export function safetensorsPieces(tensors: Iterable<TensorToSave>): NodeJS.ArrayBufferView[] {
-  const sorted = [...tensors].sort((a, b) => (a.name < b.name ? -1 : 1));
+  const sorted = [...tensors].sort(
+    (a, b) => b.data.BYTES_PER_ELEMENT - a.data.BYTES_PER_ELEMENT || (a.name < b.name ? -1 : 1),
+  );
   // Without a prototype, so that any name is just a key.
   const header: Record<string, unknown> = Object.create(null);
   header.__metadata__ = { format: 'pt' };
@@ -111,7 +113,8 @@ export function safetensorsPieces(tensors: Iterable<TensorToSave>): NodeJS.Array
         `${name} has ${data.length} elements, its shape [${shape.join(', ')}] takes ${sizeOf(shape)}. Mend one.`,
       );
     }
-    header[name] = { dtype: 'F32', shape, data_offsets: [offset, offset + data.byteLength] };
+    const dtype = data instanceof Float32Array ? 'F32' : 'U8';
+    header[name] = { dtype, shape, data_offsets: [offset, offset + data.byteLength] };
     offset += data.byteLength;
   }
   const text = Buffer.from(JSON.stringify(header));

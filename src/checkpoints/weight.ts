@@ -9,6 +9,8 @@ export interface Weight {
   readonly dtype: ElementTypeName;
   /** Reads the elements in row-major order, converted to float32, into a buffer of exactly their number. */
   read(into: Float32Array): void;
+  /** Reads the elements of a uint8 tensor as they are. */
+  readBytes(into: Uint8Array): void;
 }
 
 /** Where a tensor lies in a file: `strides` in elements, from the byte `position` of its first element. */
@@ -57,6 +59,17 @@ export class StoredWeight implements Weight {
     if (size === 0) return;
     if (isContiguous(this.shape, this.#placement.strides)) this.#readRun(0, into);
     else this.#readStrided(into);
+  }
+
+  readBytes(into: Uint8Array): void {
+    const size = sizeOf(this.shape);
+    if (this.dtype !== 'uint8' || into.length !== size || !isContiguous(this.shape, this.#placement.strides)) {
+      fail(
+        'checkpoint',
+        `the weight ${this.name} is not ${into.length} bytes, but ${size} numbers of type ${this.dtype}.`,
+      );
+    }
+    this.#placement.file.read(this.#placement.position, into);
   }
 
   /** Consecutive stored elements, from `first` on. */

@@ -8,6 +8,7 @@ import { evalCommand } from './eval.js';
 import { exportCommand } from './export.js';
 import { describeFailure, exitCodeOf, exitCodes, UsageError } from './failure.js';
 import { predictCommand } from './predict.js';
+import { quantizeCommand } from './quantize.js';
 import { tokenizerCommand } from './tokenizer.js';
 import { trainCommand } from './train.js';
 
@@ -25,6 +26,7 @@ const commands = [
   evalCommand,
   predictCommand,
   exportCommand,
+  quantizeCommand,
   tokenizerCommand,
   doctorCommand,
   optionsCommand,

@@ -104,13 +104,14 @@ export class GenerationPrograms {
   }
 
   #project(m: Builder): Value {
-    const { shape } = m.parameter(this.architecture.head.weight);
+    const { shape } = this.#weights.specs.get(this.architecture.head.weight)!;
     return vocabularyLogits(m, this.architecture, input('hidden', 'float32', ['rows', shape[1]!]));
   }
 
   #compile(name: string, build: (m: Builder) => Record<string, Value>): Program {
     const isZero = (parameter: string) => this.#weights.isZero(parameter);
-    const m = Builder.create({ parameters: this.architecture.parameters, training: false, isZero });
+    const blocksOf = (parameter: string) => this.#weights.quantized.get(parameter)?.blocks;
+    const m = Builder.create({ parameters: this.architecture.parameters, training: false, isZero, blocksOf });
     const values = build(m);
     const constants = Object.fromEntries(m.parameterNames.map((weight) => [weight, this.#constant(weight)]));
     return compile(values, { name, threads: this.#threads, constants });

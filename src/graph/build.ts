@@ -1,6 +1,6 @@
 import { canonicalShape, type Dim, formatShape, product, type Shape } from './dims.js';
 import type { DType } from './dtype.js';
-import { createNode, type OpAttributes, type OpName, refuse, type Value } from './node.js';
+import { type Blocks, createNode, type OpAttributes, type OpName, refuse, type Value } from './node.js';
 import { type Leaf, sameShape, typeRules } from './types.js';
 
 type Operand = Value | number;
@@ -23,8 +23,8 @@ export function input(name: string, dtype: DType, shape: Shape): Value {
 }
 
 /** A weight of the model. */
-export function parameter(name: string, shape: readonly number[]): Value {
-  return createNode('parameter', { name }, [], [{ dtype: 'float32', shape }])[0]!;
+export function parameter(name: string, shape: readonly number[], dtype: DType = 'float32'): Value {
+  return createNode('parameter', { name }, [], [{ dtype, shape }])[0]!;
 }
 
 /** Rows `start … start+count` of a weight, as a view that costs no copy. */
@@ -118,6 +118,17 @@ export const matmul = (a: Value, b: Value, options: MatmulOptions = {}): Value =
 /** x·Wᵀ + b, with the weight as PyTorch's Linear keeps it: [out, in]. */
 export const linear = (x: Value, weight: Value, bias?: Value): Value =>
   single('linear', {}, x, weight, ...(bias ? [bias] : []));
+
+/** A weight matrix in blocks of few bits. */
+export interface QuantizedMatrix {
+  readonly blocks: Blocks;
+  readonly values: Value;
+  readonly scales: Value;
+}
+export const quantizedLinear = (x: Value, { blocks, values, scales }: QuantizedMatrix, bias?: Value): Value =>
+  single('quantizedLinear', blocks, x, values, scales, ...(bias ? [bias] : []));
+export const quantizedGather = ({ blocks, values, scales }: QuantizedMatrix, ids: Value): Value =>
+  single('quantizedGather', blocks, values, scales, ids);
 
 // Normalisation, over the last axis
 

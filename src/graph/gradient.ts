@@ -199,6 +199,8 @@ const rules: GradientRules = {
   ],
 
   gather: ({ inputs: [, ids] }, dy) => [{ ids: ids!, rows: dy }, undefined],
+  quantizedGather: 'none',
+  quantizedLinear: 'none',
   gatherElements: 'none',
   unpackRows: ({ inputs: [, padIndex, packIndex] }, dy) => [packRows(dy, packIndex!, padIndex!), undefined, undefined],
   packRows: ({ inputs: [, packIndex, padIndex] }, dy) => [unpackRows(dy, padIndex!, packIndex!), undefined, undefined],

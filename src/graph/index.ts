@@ -14,7 +14,9 @@ export {
 export type { DType, DTypeArrays, TensorData } from './dtype.js';
 export { gradient, type ParameterGradient, type RowGradient } from './gradient.js';
 export {
+  type Blocks,
   formatType,
+  lastDim,
   type Node,
   type NodeOf,
   nodesOf,

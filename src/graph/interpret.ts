@@ -1,7 +1,7 @@
 import { fail } from '../errors.js';
 import { type DimSizes, evaluate as evaluateDim, formatShape, isSymbol } from './dims.js';
 import type { DType } from './dtype.js';
-import { type Node, type NodeOf, nodesOf, type OpName, type Value } from './node.js';
+import { type Blocks, type Node, type NodeOf, nodesOf, type OpName, type Value } from './node.js';
 
 /**
  * What every operation means, as formulas over indices in float64: slow, small, and read at a glance. It is for tests only:
@@ -165,6 +165,15 @@ export function erf(x: number): number {
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 
 /** x·Wᵀ + b */
+const dequantize =
+  ({ bits, size }: Blocks, { data, shape }: NdArray, scales: NdArray) =>
+  (row: number, column: number): number => {
+    const place = (row * (data.length / shape[0]!) * 8) / bits + column;
+    const byte = data[Math.floor((place * bits) / 8)]!;
+    const value = bits === 8 ? byte : place % 2 === 0 ? byte & 15 : byte >> 4;
+    return (value - 2 ** (bits - 1)) * at(scales, [row, Math.floor(column / size)]);
+  };
+
 const projection =
   ([x, weight, bias]: Operands): Element =>
   ([row, column]) =>
@@ -239,6 +248,17 @@ const meanings: Meanings = {
     },
   ],
   linear: (_, inputs) => [projection(inputs)],
+  // The engine rounds x as well, which is left out here.
+  quantizedLinear({ attributes }, operands: readonly NdArray[]) {
+    const [x, values, scales, bias] = operands as [NdArray, NdArray, NdArray, NdArray?];
+    const weight = dequantize(attributes, values, scales);
+    return [
+      ([row, column]) => {
+        const products = range(x.shape[1]!).map((k) => at(x, [row!, k]) * weight(column!, k));
+        return total(products) + (bias ? at(bias, [column!]) : 0);
+      },
+    ];
+  },
 
   softmax: (_, [x]) => [(i) => Math.exp(at(x, i) - logSumExp(rowOf(x, i)))],
   logSumExp: (_, [x]) => [(i) => logSumExp(rowOf(x, i))],
@@ -254,6 +274,10 @@ const meanings: Meanings = {
     return [(i) => logSumExp(rowOf(logits, i)), (i) => Math.exp(at(logits, i) - logSumExp(rowOf(logits, i)))];
   },
 
+  quantizedGather: ({ attributes }, [values, scales, ids]) => {
+    const rank = ids.shape.length;
+    return [(i) => dequantize(attributes, values, scales)(at(ids, i.slice(0, rank)), i[rank]!)];
+  },
   gather: (_, [table, ids]) => {
     const rank = ids.shape.length;
     return [(i) => at(table, [at(ids, i.slice(0, rank)), ...i.slice(rank)])];

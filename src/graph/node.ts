@@ -60,6 +60,8 @@ export interface OpAttributes {
   matmul: { transposeA: boolean; transposeB: boolean; scale: number };
   /** (x [n, in], weight [out, in], bias [out]?): x·Wᵀ + b. */
   linear: None;
+  /** (x [n, in], values, scales, bias [out]?): x·Wᵀ + b with W [out, in] as {@link Blocks}; x is rounded to 8 bits, block by block. */
+  quantizedLinear: Blocks;
 
   // Normalisation
   /** Over the last axis. */
@@ -76,6 +78,8 @@ export interface OpAttributes {
   // Rows
   /** (table [rows, …], ids): the rows named by ids. */
   gather: None;
+  /** (values, scales, ids): the rows named by ids of a {@link Blocks} matrix, as numbers. */
+  quantizedGather: Blocks;
   /** (x, indices) along the last axis: y[i, j] = x[i, indices[i, j]]. */
   gatherElements: None;
   /**
@@ -95,6 +99,16 @@ export interface OpAttributes {
    * fed the cache's own memory, only the rows are written.
    */
   writeRows: None;
+}
+
+/**
+ * A matrix [rows, columns] in blocks of `size` neighbours: values uint8 [rows, columns·bits/8], for products as
+ * [rows, columns/size, size·bits/8], of 4 bits the first of two in the low half, and scales float32 [rows, columns/size]. The
+ * number is (value − 2^(bits−1)) · scale.
+ */
+export interface Blocks {
+  readonly bits: 4 | 8;
+  readonly size: number;
 }
 
 export type OpName = keyof OpAttributes;

@@ -28,6 +28,9 @@ import {
   packRows,
   parameter,
   parameterRows,
+  type QuantizedMatrix,
+  quantizedGather,
+  quantizedLinear,
   range,
   relu,
   reshape,
@@ -49,7 +52,7 @@ import {
 import { type DimSizes, evaluate as evaluateDim, product, type Shape } from './dims.js';
 import type { DType } from './dtype.js';
 import { type Feeds, fill } from './interpret.js';
-import type { OpName, Value } from './node.js';
+import type { Blocks, OpName, Value } from './node.js';
 
 /**
  * Small graphs around every operation, for tests only: the gradients are held against finite differences on them, and what
@@ -176,6 +179,31 @@ const withoutGradient = (...example: Parameters<typeof of>): OpExample => ({
 
 const positive = (x: Value) => add(multiply(x, x), 0.5);
 const unary = (apply: (x: Value) => Value) => [of(apply, ['n', 3]), of(apply, [])];
+/** Numbers that 8 bits hold exactly, where their largest is 1. */
+function roundable(shape: Shape): Operand {
+  const element = (i: number) => (i % 16 === 0 ? 127 : ((i * 53) % 255) - 127) / 127;
+  return { dtype: 'float32', shape, isWeight: false, element };
+}
+
+/** A matrix in blocks, whose values have this shape, with another operand. */
+function quantized(
+  values: readonly number[],
+  blocks: Blocks,
+  operand: Operand,
+  apply: (matrix: QuantizedMatrix, operand: Value) => Value,
+): OpExample {
+  const columns = (8 * values.slice(1).reduce((a, b) => a * b, 1)) / blocks.bits;
+  const scales = {
+    ...float([values[0]!, columns / blocks.size]),
+    element: (_: number, __: unknown, random: Random) => 0.01 + random.next(),
+  };
+  return {
+    operands: [integers('uint8', values, 256), scales, operand],
+    apply: (bytes, scale, other) => apply({ blocks, values: bytes!, scales: scale! }, other!),
+    differentiable: false,
+  };
+}
+
 /** Equal shapes, and broadcasting of either side, of both, and of a scalar. */
 const binary = (apply: (a: Value, b: Value) => Value) => [
   of(apply, ['n', 3], ['n', 3]),
@@ -295,6 +323,12 @@ export const opExamples: { readonly [K in OpName]: readonly OpExample[] } = {
       ];
     }),
   ),
+  quantizedLinear: [
+    quantized([3, 2, 16], { bits: 8, size: 16 }, roundable(['n', 32]), (matrix, x) => quantizedLinear(x, matrix)),
+    quantized([3, 2, 16], { bits: 4, size: 32 }, roundable(['n', 64]), (matrix, x) =>
+      quantizedLinear(x, matrix, constant([1, -2, 3])),
+    ),
+  ],
   linear: [of(linear, ['n', 3], weight(2, 3)), of(linear, ['n', 3], weight(4, 3), weight(4))],
 
   softmax: [
@@ -323,6 +357,10 @@ export const opExamples: { readonly [K in OpName]: readonly OpExample[] } = {
     of(gather, weight(3, 2), integers('int32', ['n'], 3)),
     of(gather, weight(3), integers('int64', ['n', 2], 3)),
     of((w, ids) => gather(parameterRows(w, 2, 3), ids), weight(6, 2), integers('int32', ['n'], 3)),
+  ],
+  quantizedGather: [
+    quantized([5, 32], { bits: 8, size: 16 }, integers('int32', ['n'], 5), quantizedGather),
+    quantized([5, 64], { bits: 4, size: 32 }, integers('int64', ['n', 2], 5), quantizedGather),
   ],
   gatherElements: [
     withoutGradient(gatherElements, ['n', 5], integers('int64', ['n', 2], 5)),

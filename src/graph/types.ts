@@ -1,5 +1,5 @@
 import { type Dim, product, type Shape, sum } from './dims.js';
-import { lastDim, type OpAttributes, type OpName, refuse, type TensorType } from './node.js';
+import { type Blocks, lastDim, type OpAttributes, type OpName, refuse, type TensorType } from './node.js';
 
 type TypeRule<K extends OpName> = (inputs: readonly TensorType[], attributes: OpAttributes[K]) => readonly TensorType[];
 
@@ -67,6 +67,31 @@ function projected(op: 'linear' | 'linearLogSumExp', inputs: readonly TensorType
     refuse(op, inputs, `x has ${x.shape[1]} features, the weight takes ${weight.shape[1]}.`);
   if (bias && !sameShape(bias.shape, [weight.shape[0]!])) refuse(op, inputs, `the bias must be [${weight.shape[0]}].`);
   return [x.shape[0]!, weight.shape[0]!];
+}
+
+/** The shape of the matrix that values and scales stand for. */
+function dequantized(
+  op: OpName,
+  inputs: readonly TensorType[],
+  values: TensorType,
+  scales: TensorType,
+  { bits, size }: Blocks,
+): [rows: number, columns: number] {
+  const [rows, ...rest] = values.shape;
+  const bytes = product(rest);
+  const isInBlocks = op === 'quantizedGather' ? rest.length === 1 : rest.length === 2 && rest[1] === (size * bits) / 8;
+  if (values.dtype !== 'uint8' || typeof rows !== 'number' || typeof bytes !== 'number' || !isInBlocks) {
+    return refuse(
+      op,
+      inputs,
+      `the values must be uint8 of a known shape, in blocks of ${size} numbers of ${bits} bits.`,
+    );
+  }
+  const columns = (8 * bytes) / bits;
+  if (scales.dtype !== 'float32' || !sameShape(scales.shape, [rows, columns / size])) {
+    refuse(op, inputs, `the scales must be float32 [${rows}, ${columns / size}].`);
+  }
+  return [rows, columns];
 }
 
 export const typeRules: TypeRules = {
@@ -177,6 +202,16 @@ export const typeRules: TypeRules = {
 
   linear: (inputs) => [float(projected('linear', inputs))],
 
+  quantizedLinear(inputs, blocks) {
+    const [x, values, scales, bias] = inputs as [TensorType, TensorType, TensorType, TensorType?];
+    const [rows, columns] = dequantized('quantizedLinear', inputs, values, scales, blocks);
+    if (x.dtype !== 'float32' || x.shape.length !== 2 || x.shape[1] !== columns) {
+      refuse('quantizedLinear', inputs, `x must be float32 [n, ${columns}].`);
+    }
+    if (bias && !sameShape(bias.shape, [rows])) refuse('quantizedLinear', inputs, `the bias must be [${rows}].`);
+    return [float([x.shape[0]!, rows])];
+  },
+
   linearLogSumExp(inputs) {
     const [rows, columns] = projected('linearLogSumExp', inputs) as [Dim, Dim];
     return [float([rows, 1]), float([rows, columns])];
@@ -197,6 +232,13 @@ export const typeRules: TypeRules = {
     const [table, ids] = inputs as [TensorType, TensorType];
     if (!isIndex(ids)) refuse('gather', inputs, 'ids must be int32 or int64.');
     return [{ dtype: table.dtype, shape: [...ids.shape, ...table.shape.slice(1)] }];
+  },
+
+  quantizedGather(inputs, blocks) {
+    const [values, scales, ids] = inputs as [TensorType, TensorType, TensorType];
+    const [, columns] = dequantized('quantizedGather', inputs, values, scales, blocks);
+    if (!isIndex(ids)) refuse('quantizedGather', inputs, 'ids must be int32 or int64.');
+    return [float([...ids.shape, columns])];
   },
 
   gatherElements(inputs) {

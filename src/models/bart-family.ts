@@ -21,7 +21,7 @@ export function bartFamily(json: JsonObject, traits: BartTraits): Seq2SeqArchite
   const norm = (m: Builder, x: Value, name: string): Value => m.layerNorm(x, name, LAYER_NORM_EPSILON);
 
   const embed = (m: Builder, side: Side, ids: Value, positions: Value): Value => {
-    const tokens = gather(m.parameter(config.embeddings[side]), ids);
+    const tokens = m.embed(config.embeddings[side], ids);
     const scaled = embedScale === 1 ? tokens : multiply(tokens, embedScale);
     const part = m.at(`model.${side}`);
     const rows = offset === 0 ? positions : add(positions, constant(offset, 'int32'));

@@ -8,7 +8,7 @@ import type { PackedInput } from './packing.js';
 /** [tokens, size]: the sum of word, segment and position embeddings, normalised, and projected where they are narrower. */
 export function embed(m: Builder, config: BertConfig, { ids, positions }: Omit<PackedInput, 'layout'>): Value {
   const part = m.at('embeddings');
-  const words = gather(part.parameter('word_embeddings.weight'), ids);
+  const words = part.embed('word_embeddings.weight', ids);
   const segment0 = config.segments > 0 && slice(part.parameter('token_type_embeddings.weight'), 0, 0, 1);
   const placed = add(
     segment0 ? add(words, segment0) : words,

@@ -1,11 +1,18 @@
 import { type Program, Tensor } from '../engine/index.js';
 import { fail } from '../errors.js';
 import { evaluate, formatShape, type Shape } from '../graph/index.js';
+import { blockShapes, QUANTIZED } from './blocks.js';
 import type { Feeds } from './packing.js';
 import { type ModelWeights, PLANES } from './weights.js';
 
 /** Weights, whole or some of their rows, as tensors over the memory they live in. */
 export function weightTensor(weights: ModelWeights, name: string, plane: number = PLANES.values): Tensor {
+  for (const [form, suffix] of Object.entries(QUANTIZED) as [keyof typeof QUANTIZED, string][]) {
+    const matrix = name.endsWith(suffix) ? weights.quantized.get(name.slice(0, -suffix.length)) : undefined;
+    if (!matrix) continue;
+    const shape = blockShapes(matrix.shape, matrix.blocks)[form];
+    return form === 'scales' ? Tensor.from(matrix.scales, shape) : Tensor.from(matrix.values, shape);
+  }
   return Tensor.from(weights.planes.array(name, plane), shapeOf(weights, name));
 }
 

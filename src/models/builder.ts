@@ -1,5 +1,21 @@
 import { fail } from '../errors.js';
-import { dropout, input, layerNorm, linear, parameter, type Shape, type Value, within } from '../graph/index.js';
+import {
+  type Blocks,
+  type DType,
+  dropout,
+  gather,
+  input,
+  layerNorm,
+  linear,
+  parameter,
+  type QuantizedMatrix,
+  quantizedGather,
+  quantizedLinear,
+  type Shape,
+  type Value,
+  within,
+} from '../graph/index.js';
+import { blockShapes, QUANTIZED } from './blocks.js';
 
 /** How a fresh weight is drawn. */
 export type Initialization =
@@ -33,7 +49,13 @@ export interface DropoutSite {
   readonly rate: number;
 }
 
+/** How a weight matrix is kept in few bits: see {@link Blocks}. */
+export type BlocksOf = (name: string) => Blocks | undefined;
+
 interface BuilderState {
+  readonly blocksOf: BlocksOf;
+  /** Matrices that are multiplied by, or whose rows are looked up by token: those that may be kept in few bits. */
+  readonly matrices: Set<string>;
   readonly parameters: ReadonlyMap<string, ParameterSpec>;
   readonly used: Map<string, Value>;
   readonly isZero: (name: string) => boolean;
@@ -47,6 +69,8 @@ export interface BuilderOptions {
   training: boolean;
   /** Tells arrays that hold only zeros, so that terms with them can be left out. */
   isZero?: (name: string) => boolean;
+  /** Tells matrices that are kept in few bits. */
+  blocksOf?: BlocksOf;
 }
 
 /**
@@ -62,9 +86,10 @@ export class Builder {
     this.#prefix = prefix;
   }
 
-  static create({ parameters, training, isZero = () => false }: BuilderOptions): Builder {
+  static create({ parameters, training, isZero = () => false, blocksOf = () => undefined }: BuilderOptions): Builder {
     const specs = new Map([...parameters].map((spec) => [spec.name, spec]));
-    return new Builder({ parameters: specs, used: new Map(), isZero, dropoutSites: training ? [] : undefined }, '');
+    const state = { parameters: specs, used: new Map(), matrices: new Set<string>(), isZero, blocksOf };
+    return new Builder({ ...state, dropoutSites: training ? [] : undefined }, '');
   }
 
   at(name: string): Builder {
@@ -86,6 +111,11 @@ export class Builder {
     return [...this.#state.used.keys()];
   }
 
+  /** The matrices used so far that may be kept in few bits. */
+  get matrixNames(): string[] {
+    return [...this.#state.matrices];
+  }
+
   /** The weights used so far that are to be trained. */
   get trainable(): Value[] {
     return [...this.#state.used]
@@ -95,13 +125,7 @@ export class Builder {
 
   parameter(name: string): Value {
     const path = this.#path(name);
-    let value = this.#state.used.get(path);
-    if (!value) {
-      const spec = this.#state.parameters.get(path) ?? fail('model', `there is no weight "${path}".`);
-      value = parameter(path, spec.shape);
-      this.#state.used.set(path, value);
-    }
-    return value;
+    return this.#leaf(path, this.#shape(path));
   }
 
   /** Whether terms with this weight can be left out: it holds only zeros, and training will not change that. */
@@ -114,7 +138,19 @@ export class Builder {
   /** x·Wᵀ + b */
   linear(x: Value, name: string): Value {
     const bias = this.#state.parameters.has(this.#path(`${name}.bias`)) ? this.parameter(`${name}.bias`) : undefined;
-    return linear(x, this.parameter(`${name}.weight`), bias);
+    return this.multiply(x, `${name}.weight`, bias);
+  }
+
+  /** x·Wᵀ + b, by the names of the weight alone. */
+  multiply(x: Value, name: string, bias?: Value): Value {
+    const matrix = this.#quantized(name, 'blocks');
+    return matrix ? quantizedLinear(x, matrix, bias) : linear(x, this.parameter(name), bias);
+  }
+
+  /** The rows of a table of embeddings. */
+  embed(name: string, ids: Value): Value {
+    const matrix = this.#quantized(name, 'rows');
+    return matrix ? quantizedGather(matrix, ids) : gather(this.parameter(name), ids);
   }
 
   layerNorm(x: Value, name: string, epsilon: number): Value {
@@ -128,6 +164,33 @@ export class Builder {
     const site = { input: `dropout:${this.#path(name)}`, shape: x.shape, rate };
     dropoutSites.push(site);
     return dropout(x, input(site.input, 'uint8', x.shape), rate);
+  }
+
+  /** A matrix in few bits, as products or as look-ups want to see it; undefined: it is kept as it is. */
+  #quantized(name: string, form: keyof typeof QUANTIZED): QuantizedMatrix | undefined {
+    const path = this.#path(name);
+    this.#state.matrices.add(path);
+    const blocks = this.#state.blocksOf(path);
+    if (!blocks) return undefined;
+    const shapes = blockShapes(this.#shape(path), blocks);
+    return {
+      blocks,
+      values: this.#leaf(`${path}${QUANTIZED[form]}`, shapes[form], 'uint8'),
+      scales: this.#leaf(`${path}${QUANTIZED.scales}`, shapes.scales),
+    };
+  }
+
+  #shape(path: string): readonly number[] {
+    return (this.#state.parameters.get(path) ?? fail('model', `there is no weight "${path}".`)).shape;
+  }
+
+  #leaf(name: string, shape: readonly number[], dtype: DType = 'float32'): Value {
+    let value = this.#state.used.get(name);
+    if (!value) {
+      value = parameter(name, shape, dtype);
+      this.#state.used.set(name, value);
+    }
+    return value;
   }
 
   #path(name: string): string {

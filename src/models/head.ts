@@ -1,4 +1,4 @@
-import { linear, reshape, type Value } from '../graph/index.js';
+import { reshape, type Value } from '../graph/index.js';
 import type { Seq2SeqArchitecture } from './architecture.js';
 import type { Builder } from './builder.js';
 
@@ -6,5 +6,5 @@ import type { Builder } from './builder.js';
 export function vocabularyLogits(m: Builder, { head, vocabSize }: Seq2SeqArchitecture, hidden: Value): Value {
   const biased = head.bias !== undefined && !m.isZero(head.bias);
   const bias = biased ? reshape(m.parameter(head.bias!), [vocabSize]) : undefined;
-  return linear(hidden, m.parameter(head.weight), bias);
+  return m.multiply(hidden, head.weight, bias);
 }

@@ -11,11 +11,13 @@ import { mbart } from './mbart.js';
 export type { DecoderInput, EncoderInput, ModelPart, Seq2SeqArchitecture, TaughtTarget } from './architecture.js';
 export { appendingDecoderAttention, cachedDecoderAttention, packedDecoderAttention, splitHeads } from './attention.js';
 export { disposeAll, feedTensors, resolveShape, weightInputs, weightRowsTensor, weightTensor } from './binding.js';
+export { blockShapes, QUANTIZED, type StoredMatrix } from './blocks.js';
 export { Builder, type DropoutSite, type Initialization, type ParameterSpec } from './builder.js';
 export type { JsonObject } from './config.js';
 export { vocabularyLogits } from './head.js';
 export { type LossGraph, type LossOptions, lossGraph } from './loss.js';
 export { type Feeds, groupSuffix, MASKED, packedInput, packSource, packTarget, sourceInput } from './packing.js';
+export { dequantizeWeights, quantizedMatrices, quantizeWeights } from './quantized.js';
 export { resizeWeights } from './resize.js';
 export { ModelWeights, PLANES } from './weights.js';
 

@@ -1,5 +1,6 @@
 import { Random } from '../data/index.js';
 import { type KernelPool, Planes } from '../kernels/index.js';
+import type { StoredMatrix } from './blocks.js';
 import type { ParameterSpec } from './builder.js';
 
 /** Which copy of a model's arrays a plane holds. Training adds the last three. */
@@ -9,10 +10,20 @@ export const PLANES = { values: 0, gradients: 1, firstMoment: 2, secondMoment: 3
 export class ModelWeights {
   readonly specs: ReadonlyMap<string, ParameterSpec>;
   readonly planes: Planes;
+  /** The matrices that are kept in few bits, of which there are no other arrays. */
+  readonly quantized: ReadonlyMap<string, StoredMatrix>;
 
-  constructor(specs: Iterable<ParameterSpec>) {
+  constructor(specs: Iterable<ParameterSpec>, quantized: ReadonlyMap<string, StoredMatrix> = new Map()) {
     this.specs = new Map([...specs].map((spec) => [spec.name, spec]));
-    this.planes = new Planes(this.specs.values(), Object.keys(PLANES).length);
+    this.quantized = quantized;
+    const whole = [...this.specs.values()].filter(({ name }) => !quantized.has(name));
+    this.planes = new Planes(whole, Object.keys(PLANES).length);
+  }
+
+  /** The bits that most of its numbers are kept in: 32, or 8 or 4 when it is quantized. */
+  get bits(): 4 | 8 | 32 {
+    const [first] = this.quantized.values();
+    return first?.blocks.bits ?? 32;
   }
 
   array(name: string): Float32Array {
@@ -29,13 +40,13 @@ export class ModelWeights {
   }
 
   isZero(name: string): boolean {
-    return this.array(name).every((value) => value === 0);
+    return !this.quantized.has(name) && this.array(name).every((value) => value === 0);
   }
 
   /** The number of trained values. */
   get parameterCount(): number {
     let count = 0;
-    for (const spec of this.specs.values()) if (!spec.buffer) count += this.array(spec.name).length;
+    for (const spec of this.specs.values()) if (!spec.buffer) count += spec.shape.reduce((a, b) => a * b, 1);
     return count;
   }
 
@@ -47,7 +58,8 @@ export class ModelWeights {
   /** Draws arrays afresh, as the architecture initialises them; all, or those chosen. The same seed gives the same weights. */
   initialize(seed: number, chosen: (name: string) => boolean = () => true): void {
     for (const [index, spec] of [...this.specs.values()].entries()) {
-      if (chosen(spec.name)) initializeArray(this.array(spec.name), spec, seed, index);
+      if (chosen(spec.name) && !this.quantized.has(spec.name))
+        initializeArray(this.array(spec.name), spec, seed, index);
     }
   }
 

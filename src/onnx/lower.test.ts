@@ -109,7 +109,7 @@ const random = (seed: number, ...shape: number[]) => {
 };
 const list = (...values: number[]): NdArray => ({ shape: [values.length], data: Float64Array.from(values) });
 
-describe.each(entries)('%s', (_, examples) => {
+describe.each(entries)('%s', (op, examples) => {
   test.each(examples.map((example) => [example]))('example %#, in two sizes', async (example) => {
     const { outputs } = buildExample(example);
     const named = Object.fromEntries(outputs.map((value, i) => [`y${i}`, value]));
@@ -120,6 +120,10 @@ describe.each(entries)('%s', (_, examples) => {
     for (const example of examples) {
       const { outputs } = buildExample(example);
       const named = Object.fromEntries(outputs.map((value, i) => [`y${i}`, value]));
+      if (op.startsWith('quantized')) {
+        expect(() => lowerToNodes(named, { standardOnly: true })).toThrow(`onnx: the standard has nothing like ${op}.`);
+        continue;
+      }
       const { model, ...signature } = lowerToNodes(named, { standardOnly: true });
       expect(model.nodes.filter(({ domain }) => domain !== undefined)).toEqual([]);
       using program = Program.create(encodeModel(model), signature, { threads: 1 });

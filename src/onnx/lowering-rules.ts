@@ -1,4 +1,5 @@
-import type { NodeOf, OpName } from '../graph/index.js';
+import { fail } from '../errors.js';
+import { lastDim, type NodeOf, type OpName } from '../graph/index.js';
 import type { FedNode, GraphWriter } from './graph-writer.js';
 import { ONNX_DTYPE, type OnnxAttribute, type OnnxNode } from './proto.js';
 
@@ -45,6 +46,9 @@ function standardMatmul(
   );
   if (scale === 1) writer.emitTo(outputs, 'MatMul', operands);
   else writer.emitTo(outputs, 'Mul', [writer.emit('MatMul', operands), writer.constant([scale], 'float32', [])]);
+}
+function requireOwn({ standardOnly }: GraphWriter, op: OpName): void {
+  if (standardOnly) fail('onnx', `the standard has nothing like ${op}. Export a model that is not quantized.`);
 }
 const lastAxis = { axis: int(-1) };
 
@@ -117,6 +121,30 @@ export const loweringRules: LoweringRules = {
     else writer.emitTo(outputs, 'FusedMatMul', inputs, attributes, 'com.microsoft');
   },
   linear: (writer, _, inputs, outputs) => writer.emitTo(outputs, 'Gemm', inputs, { transB: int(1) }),
+
+  // Accuracy level 4: products of 8-bit integers.
+  quantizedLinear(
+    writer,
+    { attributes: { bits, size }, inputs: [x], outputs: [y] },
+    [name, values, scales, bias],
+    outputs,
+  ) {
+    const attributes = { K: int(lastDim(x!.shape) as number), N: int(lastDim(y!.shape) as number), bits: int(bits) };
+    requireOwn(writer, 'quantizedLinear');
+    const inputs = [name!, values!, scales!];
+    writer.emitTo(
+      outputs,
+      'MatMulNBits',
+      bias === undefined ? inputs : [...inputs, '', '', bias],
+      { ...attributes, block_size: int(size), accuracy_level: int(4) },
+      'com.microsoft',
+    );
+  },
+  quantizedGather(writer, { attributes: { bits, size } }, [values, scales, ids], outputs) {
+    requireOwn(writer, 'quantizedGather');
+    const attributes = { gather_axis: int(0), quantize_axis: int(1), block_size: int(size), bits: int(bits) };
+    writer.emitTo(outputs, 'GatherBlockQuantized', [values!, ids!, scales!], attributes, 'com.microsoft');
+  },
 
   softmax: plain('Softmax', lastAxis),
   logSoftmax: plain('LogSoftmax', lastAxis),

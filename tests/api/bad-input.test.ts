@@ -314,9 +314,7 @@ describe('bad options are refused:', () => {
     expect(await messageOf(train({ learningRate: 'fast' }))).toBe(
       'args: learningRate is "fast"; it must be a number, at least 0.',
     );
-    expect(await messageOf(train({ dynamicQuantize: true }))).toContain(
-      'come with a later release. Leave it at false.',
-    );
+    expect(await messageOf(train({ faissM: 64 }))).toContain('comes with a later release. Leave it at 128.');
     expect(model.args.learningRate).toBe(4e-5);
     model.dispose();
   });
