@@ -5,8 +5,9 @@ import { makeDirectory, writeFileWhole } from './checkpoints/index.js';
 import type { RowData } from './data/index.js';
 import { physicalCores } from './engine/index.js';
 import { fail, refuseUnknown, Seq2SeqError } from './errors.js';
+import { metricsOf, requireEvaluation } from './evaluation-setup.js';
 import { GenerationPrograms, type LogitsProcessor } from './generation/index.js';
-import { type MetricFunction, type Metrics, resolveMetrics, withSignatures } from './metrics/index.js';
+import { type Metrics, withSignatures } from './metrics/index.js';
 import { type EvalResult, evaluateModel } from './model-evaluation.js';
 import { exportModel } from './model-export.js';
 import type { ModelParts } from './model-parts.js';
@@ -344,40 +345,6 @@ export function warnUnfinished(unfinished: number, answers: number, maxLength: n
   process.stderr.write(
     `predict: ${share}% of the answers were cut at maxLength ${maxLength}. Raise it to get them whole.\n`,
   );
-}
-
-/** Said of generated texts when they are to be evaluated and no metric is named. */
-const USUAL_METRICS = ['bleu', 'chrf', 'exactMatch'];
-
-/** Metrics that are asked for by option or by argument. */
-function metricsOf(args: Seq2SeqArgs, given: Metrics = []): ReadonlyMap<string, MetricFunction> {
-  const asked = new Map([...resolveMetrics(args.metrics), ...resolveMetrics(given)]);
-  return asked.size === 0 && args.evaluateGeneratedText ? resolveMetrics(USUAL_METRICS) : asked;
-}
-
-/** What evaluating while training needs is asked for before the first step. */
-function requireEvaluation(
-  { evaluateDuringTraining, useEarlyStopping, earlyStoppingMetric }: Seq2SeqArgs,
-  metrics: ReadonlyMap<string, MetricFunction>,
-  evalData: unknown,
-): void {
-  if (!evaluateDuringTraining) {
-    if (useEarlyStopping) {
-      fail('args', 'useEarlyStopping needs evaluations while training. Set evaluateDuringTraining, and give evalData.');
-    }
-    return;
-  }
-  if (evalData === undefined) {
-    fail('trainModel', 'evaluateDuringTraining is set, but there are no rows to evaluate on. Give evalData.');
-  }
-  const produced = ['eval_loss', ...metrics.keys()];
-  if (!produced.includes(earlyStoppingMetric)) {
-    fail(
-      'args',
-      `earlyStoppingMetric is "${earlyStoppingMetric}", which no evaluation produces: there will be ${produced.join(', ')}. ` +
-        'Name one of these, or give that metric.',
-    );
-  }
 }
 
 /** As many as the run had before, for another number rounds otherwise; who asks for that is told. */

@@ -11,6 +11,7 @@ import { createTokenizer } from './tokenizer.js';
 const USAGE = `npm run demo                     train for a few minutes, tell the error rates, pronounce some words
 npm run demo -- hello zorbify    pronounce these, with the trained model if there is one
 npm run demo -- --retrain        train anew although there is a trained model
+npm run demo -- --quantized      compare the trained model with itself in 8 and 4 bits
 npm run demo -- --full           the same with a larger model that trains for more than an hour`;
 
 /** Unseen in training, then invented. */
@@ -21,6 +22,7 @@ async function main(): Promise<void> {
     words: { type: 'string', multiple: true, default: [] },
     full: { type: 'boolean', default: false },
     retrain: { type: 'boolean', default: false },
+    quantized: { type: 'boolean', default: false },
   });
   const asked = [...options.words, ...positionals].map(spelling);
   const recipe = options.full ? full : quick;
@@ -28,7 +30,8 @@ async function main(): Promise<void> {
 
   const trained = existsSync(path.join(recipe.outputDir, 'model.safetensors')) && !options.retrain;
   const model = trained ? await load(recipe) : await teach(recipe, entries);
-  await printWords(model, asked.length > 0 ? asked : SOME_WORDS, entries);
+  if (options.quantized) await compareBits(model, recipe, entries);
+  else await printWords(model, asked.length > 0 ? asked : SOME_WORDS, entries);
   model.dispose();
 }
 
@@ -61,6 +64,25 @@ async function teach({ config, args, outputDir }: Recipe, entries: readonly Entr
   say('Test', `phoneme error rate ${percent(rates.phonemes)}, word error rate ${percent(rates.words)} on unseen words`);
   say('Time', `${((performance.now() - start) / 60_000).toFixed(1)} minutes; the model is in ${outputDir}`);
   return model;
+}
+
+/** What the model loses in fewer bits, on the words that it has not seen. */
+async function compareBits(model: Seq2SeqModel, { outputDir }: Recipe, entries: readonly Entry[]): Promise<void> {
+  const { test } = split(entries);
+  const words = test.map(({ word }) => word);
+  const listed = test.map(({ pronunciations }) => pronunciations);
+  const tell = async (name: string, one: Seq2SeqModel) => {
+    const { phonemes, words: wrong } = errorRates(await pronounce(one, words), listed);
+    say(name, `phoneme error rate ${(100 * phonemes).toFixed(2)} %, word error rate ${(100 * wrong).toFixed(2)} %`);
+  };
+  await tell('32 bits', model);
+  for (const bits of [8, 4] as const) {
+    const directory = `${outputDir}-${bits}-bits`;
+    await model.saveQuantized(directory, { bits, overwrite: true });
+    const quantized = await Seq2SeqModel.load({ encoderDecoderType: 'bart', encoderDecoderName: directory });
+    await tell(`${bits} bits`, quantized);
+    quantized.dispose();
+  }
 }
 
 /** A row for each way to say each word. */

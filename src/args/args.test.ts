@@ -143,8 +143,8 @@ describe('parseArgs', () => {
   });
 
   it('says why it does not take an option, and what to leave it at', () => {
-    expect(() => parseArgs({ dynamic_quantize: true })).toThrow(
-      'args: dynamic_quantize is true, but quantized models come with a later release. Leave it at false.',
+    expect(() => parseArgs({ faiss_m: 64 })).toThrow(
+      'args: faiss_m is 64, but retrieval-augmented generation (rag-token, rag-sequence) comes with a later release. Leave it at 128.',
     );
     expect(() => parseArgs({ datasetClass: 'MyDataset' })).toThrow(/Pass the rows themselves, .* Leave it out\.$/);
   });
@@ -224,8 +224,8 @@ describe('model_args.json', () => {
       prefix: null,
       forced_bos_token: null,
       forced_eos_token: null,
-      num_beam_groups: 1,
-      diversity_penalty: 0,
+      num_beam_groups: null,
+      diversity_penalty: null,
       min_p: null,
       typical_p: null,
       no_repeat_ngram_size: null,
@@ -265,7 +265,7 @@ describe('model_args.json', () => {
   it('leaves out what it does not support, with a warning', () => {
     const { args, warnings } = fromPythonJson({
       ...python,
-      dynamic_quantize: true,
+      faiss_m: 64,
       n_gpu: 4,
       dataset_class: 'MyDataset',
       lazy_loading: true,
@@ -273,7 +273,7 @@ describe('model_args.json', () => {
     });
     expect(parseArgs(args)).toEqual({ ...defaultArgs, evalBatchSize: 100, maxLength: 30 });
     expect(warnings).toEqual([
-      expect.stringMatching(/^model_args.json: "dynamic_quantize" \(true\) is left out: .* a later release\.$/),
+      expect.stringMatching(/^model_args.json: "faiss_m" \(64\) is left out: .* a later release\.$/),
       expect.stringMatching(/^model_args.json: "n_gpu" \(4\) is left out: training runs on the CPU/),
       expect.stringMatching(/^model_args.json: "dataset_class" \("MyDataset"\) is left out: /),
       'model_args.json: "lazy_loading" (true) is no option here and is left out.',

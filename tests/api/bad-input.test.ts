@@ -125,8 +125,8 @@ describe('a damaged model directory is refused with what is wrong:', () => {
     ],
     [
       'a setting that the search lacks',
-      (d) => changeJson(join(d, 'generation_config.json'), { num_beam_groups: 2 }),
-      /^generation: generation_config\.json sets num_beam_groups to 2, which this search does not have\./,
+      (d) => changeJson(join(d, 'generation_config.json'), { penalty_alpha: 0.6 }),
+      /^generation: generation_config\.json sets penalty_alpha to 0\.6, which this search does not have\./,
     ],
   ];
   it.each(cases)('%s', async (_, damage, message) => {

@@ -348,8 +348,8 @@ const effects: Record<OptionName, Effect> = {
     await expect(load({})).rejects.toThrow();
     (await load({ baseMarianModelName: marian })).dispose();
   },
-  dynamicQuantize: notTaken,
-  quantizedModel: notTaken,
+  dynamicQuantize: heldBy('tests/api/quantized.test.ts', 'is saved, loaded and saved again, and answers the same'),
+  quantizedModel: heldBy('tests/api/quantized.test.ts', 'what cannot be meant'),
   fp16: notTaken,
   nGpu: notTaken,
   localRank: notTaken,
