@@ -3,7 +3,8 @@
     python make_model.py DIRECTORY bart|marian
 
 DIRECTORY/hf is the model as Transformers saves it (no tokenizer), DIRECTORY/ct2 the same for CTranslate2 in float32,
-and DIRECTORY/sources.json holds 32 sources of 32 ids. bart has the size of facebook/bart-base, marian that of the
+and DIRECTORY/sources.json holds 32 sources of 32 ids. DIRECTORY/ending has the same but for the end token, which
+comes by itself there, and 2,000 sources as long as real lines. bart has the size of facebook/bart-base, marian that of the
 Helsinki-NLP/opus-mt models. The usual initialisation (0.02 everywhere) would answer every source with one token over
 and over. Here positions and the feed-forward parts outweigh what is alike in all steps, signs in the last layer norm
 keep a token from making itself likely, and wide embeddings keep the best tokens well apart.
@@ -18,6 +19,7 @@ import torch
 import transformers
 from bart_base import CONFIG, token
 from ctranslate2.converters.transformers import TransformersConverter
+from real_lines import lengths
 
 
 @dataclass
@@ -32,6 +34,9 @@ class Kind:
     width: float
 
 
+LINES = 2000
+# How much wider than others the end token's embedding is where answers are to end by themselves.
+END_WIDTH = 2.6
 MARIAN_SIZE = 58101
 MARIAN_PAD = MARIAN_SIZE - 1
 KINDS = {
@@ -105,17 +110,32 @@ def make_model(kind):
     return model
 
 
-def make_source(row, kind):
+def make_source(row, kind, length=32):
     first, last = kind.frame
-    return [*first, *(token(2000 + row, column) for column in range(32 - len(first + last))), *last]
+    return [*first, *(token(2000 + row, column) for column in range(length - len(first + last))), *last]
+
+
+def let_end(model):
+    """Makes the end token's score vary more than others', so that answers end by themselves after some tokens or many."""
+    with torch.no_grad():
+        model.get_input_embeddings().weight[model.config.eos_token_id] *= END_WIDTH
 
 
 def main(directory, kind):
     torch.set_num_threads(2)
-    make_model(kind).save_pretrained(directory / "hf")
-    Converter(str(directory / "hf"), kind).convert(str(directory / "ct2"), quantization="float32", force=True)
+    model = make_model(kind)
+    save(model, directory, kind)
     sources = [make_source(row, kind) for row in range(32)]
     (directory / "sources.json").write_text(json.dumps(sources) + "\n")
+    let_end(model)
+    save(model, directory / "ending", kind)
+    lines = [make_source(row, kind, length + len(kind.frame[0] + kind.frame[1])) for row, length in enumerate(lengths(LINES))]
+    (directory / "ending" / "sources.json").write_text(json.dumps(lines) + "\n")
+
+
+def save(model, directory, kind):
+    model.save_pretrained(directory / "hf")
+    Converter(str(directory / "hf"), kind).convert(str(directory / "ct2"), quantization="float32", force=True)
 
 
 if __name__ == "__main__":
