@@ -76,14 +76,20 @@ export interface Standing {
   readonly last: Reply;
 }
 
-/** The same round for all, in turns, so that a change in the machine's speed meets everyone. The first turn is a warm-up. */
-export async function contest(contenders: readonly Contender[], round: object, turns: number): Promise<Standing[]> {
+/**
+ * The same round for all, in turns, so that a change in the machine's speed meets everyone. Before the first turn all warm up,
+ * by the same round or by a shorter one.
+ */
+export async function contest(
+  contenders: readonly Contender[],
+  round: object,
+  turns: number,
+  warmUp = round,
+): Promise<Standing[]> {
   const replies = contenders.map((): Reply[] => []);
-  for (let turn = 0; turn <= turns; turn++) {
-    for (const [i, contender] of contenders.entries()) {
-      const reply = await contender.round(round);
-      if (turn > 0) replies[i]!.push(reply);
-    }
+  for (const contender of contenders) await contender.round(warmUp);
+  for (let turn = 0; turn < turns; turn++) {
+    for (const [i, contender] of contenders.entries()) replies[i]!.push(await contender.round(round));
   }
   return contenders.map(({ name }, i) => ({
     name,

@@ -86,7 +86,8 @@ async function compare(
   say(`|${'---|'.repeat(heads.length + 4)}`);
   for (const round of rounds) {
     const able = others.filter((_, i) => round.beams === 1 || chosen[i]!.beams);
-    const [mine, ...theirs] = await contest([ours, ...able], round, turns);
+    const warmUp = { ...round, count: Math.min(round.count, 2 * round.batch) };
+    const [mine, ...theirs] = await contest([ours, ...able], round, turns, warmUp);
     const standing = new Map(able.map((contender, i) => [contender, theirs[i]!]));
     const cells = others.map((contender) => ratio(standing.get(contender), mine!));
     const agreement = others.map((contender) => agreeing(standing.get(contender), mine!)).join(', ');
