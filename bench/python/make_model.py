@@ -35,8 +35,8 @@ class Kind:
 
 
 LINES = 2000
-# How much wider than others the end token's embedding is where answers are to end by themselves.
-END_WIDTH = 2.6
+# In how many of the steps an answer ends, where answers are to end by themselves.
+END_SHARE = 0.04
 MARIAN_SIZE = 58101
 MARIAN_PAD = MARIAN_SIZE - 1
 KINDS = {
@@ -115,10 +115,19 @@ def make_source(row, kind, length=32):
     return [*first, *(token(2000 + row, column) for column in range(length - len(first + last))), *last]
 
 
-def let_end(model):
-    """Makes the end token's score vary more than others', so that answers end by themselves after some tokens or many."""
-    with torch.no_grad():
-        model.get_input_embeddings().weight[model.config.eos_token_id] *= END_WIDTH
+def let_end(model, sources):
+    """Biases the end token so that it is the best one in as many steps as END_SHARE says: answers end by themselves."""
+    ids, eos = torch.tensor(sources), model.config.eos_token_id
+    with torch.inference_mode():
+        found = model.generate(
+            input_ids=ids, attention_mask=torch.ones_like(ids), min_new_tokens=64, max_new_tokens=64,
+            return_dict_in_generate=True, output_logits=True,
+        )  # fmt: skip
+        logits = torch.stack(found.logits)
+        others = logits.clone()
+        others[..., eos] = -torch.inf
+        behind = others.amax(-1) - logits[..., eos]
+        model.final_logits_bias[0, eos] = behind.flatten().quantile(END_SHARE)
 
 
 def main(directory, kind):
@@ -127,7 +136,7 @@ def main(directory, kind):
     save(model, directory, kind)
     sources = [make_source(row, kind) for row in range(32)]
     (directory / "sources.json").write_text(json.dumps(sources) + "\n")
-    let_end(model)
+    let_end(model, sources)
     save(model, directory / "ending", kind)
     lines = [make_source(row, kind, length + len(kind.frame[0] + kind.frame[1])) for row, length in enumerate(lengths(LINES))]
     (directory / "ending" / "sources.json").write_text(json.dumps(lines) + "\n")
