@@ -28,7 +28,7 @@ def predict(round):
     # It sorts by length itself.
     results = translator.translate_batch(
         sources[:count], max_batch_size=round["batch"], beam_size=round["beams"], length_penalty=1.0,
-        min_decoding_length=1 if ends else most, max_decoding_length=most,
+        min_decoding_length=0 if ends else most, max_decoding_length=most,
     )  # fmt: skip
     seconds = time.perf_counter() - start
     # An answer that ended has lost its end token.
