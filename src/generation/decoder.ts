@@ -156,7 +156,7 @@ export class CachedDecoder implements StepDecoder {
     const needed = 1 + Math.max(...this.#slots.map(({ position }) => position));
     const { places } = this.#self;
     if (needed <= places && (places <= 4 * GROWTH || needed > places / 2)) return;
-    this.#self.resize(GROWTH * Math.ceil((1.25 * needed) / GROWTH));
+    this.#self.resize(Math.min(this.#shape.positions, GROWTH * Math.ceil((1.25 * needed) / GROWTH)));
   }
 
   /** Every row takes over its parent's ancestors and adds itself for this position. */
