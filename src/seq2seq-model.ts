@@ -226,7 +226,8 @@ export class Seq2SeqModel {
     texts: AnyTexts,
     options: PredictOptions & { scores?: boolean; stream?: boolean | 'text' } = {},
   ): Promise<string[] | string[][] | Answer[][]> | AsyncGenerator<Prediction | TextPiece, void, void> {
-    const { stream = false, scores = false } = options;
+    // Callers without types may pass what is no object.
+    const { stream = false, scores = false } = options ?? {};
     if (stream === false) return this.#predict(texts, options);
     refuseUnknown('predict', options, PREDICT_OPTIONS);
     if (stream !== true && stream !== 'text') {

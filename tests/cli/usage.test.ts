@@ -86,8 +86,8 @@ describe('bad usage', () => {
     [['--early-stopping', 'perhaps'], '--early-stopping is "perhaps"; it must be true, false or "never".'],
     [['--threads', '2', '--thread-count', '2'], '"threads" and "threadCount" are one option, given twice. Keep one.'],
     [
-      ['--dynamic-quantize'],
-      '--dynamic-quantize is true, but quantized models come with a later release. Leave it at false.',
+      ['--faiss-m', '64'],
+      '--faiss-m is 64, but retrieval-augmented generation (rag-token, rag-sequence) comes with a later release. Leave it at 128.',
     ],
   ])('of values: %j', (flags, message) => {
     expectUsage(['predict', ...bart, ...flags], `predict: ${message}`);
