@@ -95,6 +95,26 @@ describe.each([1, 3])('with %i beams', (beams) => {
   });
 });
 
+it('tells several hundred rows of an item apart', async () => {
+  const beams = 300;
+  const source = sequence(5, 1);
+  const decoder = await decoderOf([source], beams);
+  let histories = Array.from({ length: beams }, (): number[] => []);
+  for (let position = 0; position < 3; position++) {
+    const parents = Int32Array.from({ length: beams }, (_, row) => (position === 0 ? row : (row * 7 + 1) % beams));
+    const tokens = Int32Array.from({ length: beams }, (_, row) => 4 + ((row * 11 + position * 13) % 45));
+    histories = Array.from(parents, (parent, row) => [...histories[parent]!, tokens[row]!]);
+    await decoder.advance(tokens, parents);
+  }
+  const logits = await decoder.logits();
+  const expected = await wholeTarget(
+    histories.map(() => source),
+    histories.map((history) => Int32Array.from(history)),
+  );
+  for (const [row, each] of expected.entries()) close(logits.subarray(row * 50, (row + 1) * 50), each);
+  decoder.dispose();
+});
+
 it('has the logits of the whole target when items leave and others take their places', async () => {
   const beams = 2;
   const sources = [sequence(9, 1), sequence(12, 2), sequence(3, 3), sequence(20, 4), sequence(2, 5)];

@@ -13,7 +13,7 @@ interface Slot {
   position: number;
   readonly sourceLength: number;
   /** [beams, maxLength] For each position the beam whose place a row's sequence went through. */
-  ancestors: Uint8Array;
+  ancestors: Uint16Array;
 }
 
 export interface DecoderShape {
@@ -62,7 +62,7 @@ export class CachedDecoder implements StepDecoder {
 
   async start(slot: number): Promise<void> {
     const { length, batch, batchLength, item } = await this.#sources.next();
-    const ancestors = new Uint8Array(this.#shape.beams * this.#shape.positions);
+    const ancestors = new Uint16Array(this.#shape.beams * this.#shape.positions);
     this.#slots[slot] = { position: 0, sourceLength: length, ancestors };
     this.#fitSources();
     this.#use();
@@ -165,7 +165,7 @@ export class CachedDecoder implements StepDecoder {
     if (beams === 1) return;
     for (const [index, slot] of this.#slots.entries()) {
       const { ancestors: before, position } = slot;
-      const after = new Uint8Array(before.length);
+      const after = new Uint16Array(before.length);
       for (let beam = 0; beam < beams; beam++) {
         const parent = parents[index * beams + beam]! * positions;
         after.set(before.subarray(parent, parent + position), beam * positions);
