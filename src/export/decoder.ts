@@ -49,10 +49,9 @@ const ownName = (layer: number, side: Side, kind: Kind) => `own.${layer}.${side}
 export function decoderModel(architecture: Seq2SeqArchitecture, isZero: IsZero): OnnxModel {
   const step = stepModel(architecture, isZero);
   const first = crossModel(architecture, isZero);
-  const { heads, headSize } = architecture.decoderAttention;
+  // Optimum's placeholders for the first call have the encoder's heads on both sides.
   const shapes = {
-    decoder: [BATCH, heads, PAST, headSize],
-    // Optimum's placeholders for the first call have the encoder's heads.
+    decoder: [BATCH, 'decoder_heads', PAST, 'decoder_head_size'],
     encoder: [BATCH, 'encoder_heads', `${SOURCE}_out`, 'encoder_head_size'],
   };
   // Optimum takes them by their order, which is this.
@@ -61,6 +60,7 @@ export function decoderModel(architecture: Seq2SeqArchitecture, isZero: IsZero):
       KINDS.map((kind) => ({
         past: pastName(layer, side, kind),
         own: ownName(layer, side, kind),
+        source: ownName(layer, 'encoder', kind),
         shape: shapes[side],
       })),
     ),
@@ -91,6 +91,8 @@ export function decoderModel(architecture: Seq2SeqArchitecture, isZero: IsZero):
 interface Cache {
   readonly past: string;
   readonly own: string;
+  /** The source's keys or values in the same layer, which have the shape of the decoder's but for the length. */
+  readonly source: string;
   readonly shape: readonly (number | string)[];
 }
 
@@ -110,9 +112,9 @@ function firstBranch(cross: OnnxModel, caches: readonly Cache[]): OnnxBranch {
       ...cross.nodes,
       ...caches
         .filter(({ own }) => !computed.has(`else/${own}`))
-        .map(({ past, own }) => ({
+        .map(({ own, source }) => ({
           op: 'Slice',
-          inputs: [past, 'else/none', 'else/none', 'else/axis'],
+          inputs: [`else/${source}`, 'else/none', 'else/none', 'else/axis'],
           outputs: [`else/${own}`],
         })),
     ],

@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { encodeModel, type OnnxAttribute, type OnnxInitializer, type OnnxModel, type OnnxNode } from './proto.js';
+import {
+  encodeModel,
+  encodeWithWeights,
+  type OnnxAttribute,
+  type OnnxInitializer,
+  type OnnxModel,
+  type OnnxNode,
+} from './proto.js';
 
 /** A message as field number → values in order; sub-messages, strings and packed data stay bytes. */
 type Message = Map<number, (bigint | Uint8Array)[]>;
@@ -142,6 +149,32 @@ describe('encodeModel', () => {
     expect(() => attributeOf({ ints: [Number.NaN] })).toThrow('onnx: NaN is not an integer');
     expect(() => initializerOf({ name: 'w', dtype: 'float32', shape: [2, 2], data: new Float32Array(3) })).toThrow(
       'onnx: initializer "w" has shape [2, 2], 4 elements, but 3 values.',
+    );
+  });
+});
+
+describe('encodeWithWeights', () => {
+  const model = (names: readonly string[], shape: readonly number[]): OnnxModel => ({
+    ...{ nodes: [], inputs: [], outputs: [], opset: 20 },
+    initializers: names.map((name) => ({ name, dtype: 'float32', shape, external: true })),
+  });
+
+  it('puts views of the weights where encodeModel puts their bytes', () => {
+    const weights = new Map(['a', 'b'].map((name, i) => [name, Float32Array.of(i, 0.5, -3)] as const));
+    const pieces = encodeWithWeights(model(['a', 'b'], [3]), (name) => weights.get(name)!);
+    const initializers = ['a', 'b'].map((name) => ({
+      ...{ name, dtype: 'float32' as const, shape: [3] },
+      data: weights.get(name)!,
+    }));
+    expect(messages(read(new Uint8Array(Buffer.concat(pieces))), 7)[0]).toEqual(graphOf({ initializers }));
+    expect(pieces.filter(({ buffer }) => [...weights.values()].some((data) => data.buffer === buffer))).toHaveLength(2);
+  });
+
+  it('refuses more than a file can hold', () => {
+    // Never touched, so that it takes no memory.
+    const gigabyte = new Float32Array(2 ** 28);
+    expect(() => encodeWithWeights(model(['a', 'b'], [2 ** 28]), () => gigabyte)).toThrow(
+      /^onnx: the model takes 21474\d{5} bytes, but an ONNX file holds at most 2147483647\./,
     );
   });
 });
