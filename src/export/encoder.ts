@@ -1,4 +1,18 @@
-import { add, broadcast, cast, constant, input, product, range, reshape, type Value } from '../graph/index.js';
+import {
+  add,
+  broadcast,
+  cast,
+  constant,
+  greater,
+  input,
+  matmul,
+  multiply,
+  product,
+  range,
+  reshape,
+  type Value,
+  where,
+} from '../graph/index.js';
 import { Builder, type Seq2SeqArchitecture } from '../models/index.js';
 import { lowerToNodes, type OnnxModel } from '../onnx/index.js';
 import { maskBias } from './mask.js';
@@ -13,11 +27,11 @@ const ROWS = product([BATCH, LENGTH]);
 /** `input_ids` and `attention_mask` [batch, length] → `last_hidden_state` [batch, length, size]: Optimum's names. */
 export function encoderModel(architecture: Seq2SeqArchitecture, isZero: IsZero): OnnxModel {
   const m = Builder.create({ parameters: architecture.parameters, training: false, isZero });
-  const ids = input('input_ids', 'int64', [BATCH, LENGTH]);
+  const ids = cast(input('input_ids', 'int64', [BATCH, LENGTH]), 'int32');
   const mask = input('attention_mask', 'int64', [BATCH, LENGTH]);
   const hidden = architecture.encoder(m, {
-    ids: reshape(cast(ids, 'int32'), [ROWS]),
-    positions: positions(architecture),
+    ids: reshape(ids, [ROWS]),
+    positions: positions(ids, architecture),
     layout: { tokens: ROWS, rectangles: [{ batch: BATCH, length: LENGTH }] },
     biases: [maskBias(mask)],
   });
@@ -25,10 +39,12 @@ export function encoderModel(architecture: Seq2SeqArchitecture, isZero: IsZero):
   return lowerToNodes({ last_hidden_state: states }, { constantParameters: true, standardOnly: true }).model;
 }
 
-/** [rows]: the place of each token, counted from where the architecture begins. Padding comes behind, where it is not seen. */
-function positions({ sourcePositions }: Seq2SeqArchitecture): Value {
-  // One of two tokens may be the padding, which counts for less.
-  const first = Math.max(...[0, 1].map((token) => sourcePositions?.(Int32Array.of(token))[0] ?? 0));
-  const places = first === 0 ? range(LENGTH) : add(range(LENGTH), constant(first, 'int32'));
-  return reshape(broadcast(places, [BATCH, LENGTH]), [ROWS]);
+/** [rows]: the position of each token, as `packSource` counts them. */
+function positions(ids: Value, { countedBehind: padding }: Seq2SeqArchitecture): Value {
+  if (padding === undefined) return reshape(broadcast(range(LENGTH), [BATCH, LENGTH]), [ROWS]);
+  const id = constant(padding, 'int32');
+  const isReal = add(cast(greater(ids, id), 'float32'), cast(greater(id, ids), 'float32'));
+  // [length, length], 1 where a column's place is not before the row's: a product with it sums up to each place.
+  const upTo = where(greater(reshape(range(LENGTH), [LENGTH, 1]), reshape(range(LENGTH), [1, LENGTH])), 0, 1);
+  return reshape(add(cast(multiply(isReal, matmul(isReal, upTo)), 'int32'), id), [ROWS]);
 }

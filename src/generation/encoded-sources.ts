@@ -54,7 +54,7 @@ export class EncodedSources {
       count++;
     }
     this.#encoded = this.#sources.slice(this.#first, this.#first + count);
-    const fed = feedTensors(packSource([this.#encoded], this.#programs.architecture.sourcePositions));
+    const fed = feedTensors(packSource([this.#encoded], this.#programs.architecture.countedBehind));
     this.#batch = await this.#programs.encoder.run(fed);
     disposeAll(fed);
   }

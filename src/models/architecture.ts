@@ -61,8 +61,11 @@ export interface Seq2SeqArchitecture {
   readonly padTokenId: number;
   /** Decoder input and labels for a target's tokens, which the tokenizer gave with all special tokens. */
   teach(target: Int32Array): TaughtTarget;
-  /** The position of each token of a source, where it is not simply its place. */
-  sourcePositions?(source: Int32Array): Int32Array;
+  /**
+   * The id of padding where a source's positions are counted fairseq's way: padding stands at its own id, and real tokens
+   * are numbered on from there. Undefined: a token's position is its place.
+   */
+  readonly countedBehind?: number;
   /** Where a target's language code stands in generation, for models that are told the language by one. */
   readonly languageCode?: 'decoderStartTokenId' | 'forcedBosTokenId';
   /** Every array of the model, in the checkpoint's order. */

@@ -101,12 +101,3 @@ export function readBertConfig(config: ConfigReader, family: BertFamily) {
     tied: config.boolean('tie_word_embeddings', true),
   } as const;
 }
-
-/** fairseq's count: padding stands at its own id, and real tokens are numbered on from there. Undefined: a token's place. */
-export function bertPositions({ family, padTokenId }: BertConfig): ((ids: Int32Array) => Int32Array) | undefined {
-  if (!family.positionsBehindPadding) return undefined;
-  return (ids) => {
-    let position = padTokenId;
-    return ids.map((id) => (id === padTokenId ? padTokenId : ++position));
-  };
-}

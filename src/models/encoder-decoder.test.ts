@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Seq2SeqArchitecture } from './architecture.js';
-import { architectureOf, type JsonObject, lossGraph, ModelWeights } from './index.js';
+import { architectureOf, type JsonObject, lossGraph, ModelWeights, packSource } from './index.js';
 
 const sizes = {
   hidden_size: 8,
@@ -124,7 +124,7 @@ it('teaches what stands behind each token of a target', () => {
 describe('positions', () => {
   it('are places, as many as there are embeddings', () => {
     const model = architecture(electra, { ...bert, max_position_embeddings: 10 });
-    expect(model.sourcePositions).toBeUndefined();
+    expect(model.countedBehind).toBeUndefined();
     expect([model.maxSourceLength, model.maxTargetLength]).toEqual([20, 10]);
   });
 
@@ -132,7 +132,8 @@ describe('positions', () => {
     for (const encoder of [roberta, { ...roberta, model_type: 'camembert' }]) {
       const model = architecture(encoder);
       expect(model.maxSourceLength).toBe(16);
-      expect([...model.sourcePositions!(Int32Array.of(0, 9, 3, 8, 2))]).toEqual([4, 5, 3, 6, 7]);
+      const feeds = packSource([[Int32Array.of(0, 9, 3, 8, 2)]], model.countedBehind);
+      expect([...feeds['source.positions']!.data]).toEqual([4, 5, 3, 6, 7]);
     }
   });
 });

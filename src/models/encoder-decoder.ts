@@ -1,7 +1,7 @@
 import { fail } from '../errors.js';
 import type { DecoderInput, EncoderInput, ModelPart, Seq2SeqArchitecture } from './architecture.js';
 import { bertEncoder } from './bert.js';
-import { type BertConfig, type BertFamily, bertPositions, readBertConfig } from './bert-config.js';
+import { type BertConfig, type BertFamily, readBertConfig } from './bert-config.js';
 import { bertCrossAttention, bertDecoder, bertDecoderSpecs, bertHead } from './bert-decoder.js';
 import { bertSpecs, linearSpecs, prefixed } from './bert-parameters.js';
 import type { Builder, ParameterSpec } from './builder.js';
@@ -12,7 +12,6 @@ import { behindItself } from './targets.js';
 /** An encoder of the BERT family and a BERT that decodes (Rothe et al. 2020): Transformers' `EncoderDecoderModel`. */
 export function encoderDecoder(json: JsonObject, type: string): Seq2SeqArchitecture {
   const { encoder, decoder, padTokenId, projects } = readConfig(json);
-  const sourcePositions = bertPositions(encoder);
   return {
     type,
     parts: projects ? [whole] : parts(encoder),
@@ -28,7 +27,7 @@ export function encoderDecoder(json: JsonObject, type: string): Seq2SeqArchitect
     maxTargetLength: decoder.maxLength,
     padTokenId,
     teach: behindItself,
-    ...(sourcePositions && { sourcePositions }),
+    ...(encoder.family.positionsBehindPadding && { countedBehind: encoder.padTokenId }),
     generationDefaults: { pad_token_id: padTokenId },
     parameters: parameters(encoder, decoder, projects),
     head: bertHead('decoder', decoder),

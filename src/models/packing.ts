@@ -78,12 +78,12 @@ export function causalBiases({ rectangles }: PackedLayout): Value[] {
   );
 }
 
-/** Fills what {@link sourceInput} declares; sequences come in groups, one for each rectangle. */
-export function packSource(
-  groups: readonly (readonly Int32Array[])[],
-  positionsOf?: (sequence: Int32Array) => Int32Array,
-): Feeds {
-  const { feeds, lengths } = pack('source', groups, positionsOf);
+/**
+ * Fills what {@link sourceInput} declares; sequences come in groups, one for each rectangle. `countedBehind` is the
+ * architecture's.
+ */
+export function packSource(groups: readonly (readonly Int32Array[])[], countedBehind?: number): Feeds {
+  const { feeds, lengths } = pack('source', groups, countedBehind);
   for (const [group, sequences] of groups.entries()) {
     const length = lengths[group]!;
     const bias = new Float32Array(sequences.length * length);
@@ -110,7 +110,7 @@ export function packTarget(groups: readonly (readonly Int32Array[])[]): Feeds {
 function pack(
   side: Side,
   groups: readonly (readonly Int32Array[])[],
-  positionsOf: (sequence: Int32Array) => Int32Array = (sequence) => sequence.map((_, place) => place),
+  countedBehind?: number,
 ): { feeds: Feeds; lengths: number[] } {
   const all = groups.flat();
   const tokens = all.reduce((total, sequence) => total + sequence.length, 0);
@@ -126,7 +126,7 @@ function pack(
     const padIndex = new Int32Array(places).fill(tokens);
     for (const [item, sequence] of sequences.entries()) {
       ids.set(sequence, row);
-      positions.set(positionsOf(sequence), row);
+      positions.set(positionsOf(sequence, countedBehind), row);
       for (let place = 0; place < sequence.length; place++, row++) {
         packIndex[row] = item * length + place;
         padIndex[item * length + place] = row;
@@ -138,4 +138,10 @@ function pack(
     return length;
   });
   return { feeds, lengths };
+}
+
+function positionsOf(sequence: Int32Array, countedBehind: number | undefined): Int32Array {
+  if (countedBehind === undefined) return sequence.map((_, place) => place);
+  let position = countedBehind;
+  return sequence.map((id) => (id === countedBehind ? countedBehind : ++position));
 }

@@ -148,7 +148,11 @@ describe('a model that was never in Python', () => {
 });
 
 /** Greedy search by the exported files alone, as their inputs and outputs are named. */
-async function greedy(place: string, source: Int32Array, { length, padTo }: { length: number; padTo: number }) {
+async function greedy(
+  place: string,
+  source: Int32Array,
+  { length, pad, padding, side }: { length: number; pad: number; padding: number; side: 'left' | 'right' },
+) {
   const settings = JSON.parse(readFileSync(join(place, 'generation_config.json'), 'utf8')) as Record<string, number>;
   const [encoder, decoder] = await Promise.all(
     ['encoder_model', 'decoder_model_merged'].map((name) =>
@@ -157,10 +161,12 @@ async function greedy(place: string, source: Int32Array, { length, padTo }: { le
   );
   const int64 = (values: readonly number[]) =>
     new OnnxTensor('int64', BigInt64Array.from(values, BigInt), [1, values.length]);
-  const pad = Array<number>(padTo - source.length).fill(settings.pad_token_id!);
-  const mask = int64([...source].map(() => 1).concat(pad.map(() => 0)));
+  const fill = (value: number) => Array<number>(padding).fill(value);
+  const padded = (values: readonly number[], value: number) =>
+    int64(side === 'left' ? [...fill(value), ...values] : [...values, ...fill(value)]);
+  const mask = padded(Array<number>(source.length).fill(1), 0);
   const { last_hidden_state: states } = await encoder!.run({
-    input_ids: int64([...source, ...pad]),
+    input_ids: padded([...source], pad),
     attention_mask: mask,
   });
   const pasts = decoder!.inputMetadata.filter(({ name }) => name.startsWith('past'));
@@ -197,8 +203,28 @@ it.each([
   const { model, name, lines, answers } = await exported(type, place);
   for (const [i, line] of lines.slice(0, 3).entries()) {
     const source = model.encoderTokenizer.encode(line);
-    for (const padTo of [source.length, source.length + 3]) {
-      expect(await greedy(join(folder, name), source, { length: MAX_LENGTH, padTo })).toEqual(answers[i]);
+    for (const padding of [0, 3]) {
+      const options = { length: MAX_LENGTH, pad: model.encoderTokenizer.special.pad!, padding, side: 'right' as const };
+      expect(await greedy(join(folder, name), source, options)).toEqual(answers[i]);
+    }
+  }
+  model.dispose();
+});
+
+it.each([
+  ['roberta', 'encoder-decoder/roberta', '<pad>'],
+  ['camembert', 'encoder-decoder/camembert', '<pad>'],
+])('a %s counts positions over real tokens, wherever padding stands', async (type, place, token) => {
+  const { model, name } = await exported(type, place);
+  const pad = model.encoderTokenizer.special.pad!;
+  const lines = [`the cat${token}sat`, `${token}the cat sat on`, `a ${token} ${token} dog sat`];
+  const answers = await model.predict(lines, { scores: true });
+  for (const [i, line] of lines.entries()) {
+    const source = model.encoderTokenizer.encode(line);
+    expect([...source]).toContain(pad);
+    for (const padding of [0, 3]) {
+      const options = { length: MAX_LENGTH, pad, padding, side: 'left' as const };
+      expect(await greedy(join(folder, name), source, options)).toEqual([...answers[i]![0]!.ids]);
     }
   }
   model.dispose();
