@@ -305,8 +305,8 @@ export class Seq2SeqModel {
   }
 
   /**
-   * Writes the model as ONNX files that transformers.js and Optimum run, with the options' target language in their
-   * settings.
+   * Writes the model as ONNX files that transformers.js and Optimum run, with the options' languages and rules of greedy
+   * search in their settings.
    * @param directory must not exist, or be empty, unless `overwrite` allows it
    */
   async exportOnnx(directory: string, { overwrite = false }: { overwrite?: boolean } = {}): Promise<void> {

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { fixture, readJson, readLog, temporaryFolder } from '../support.js';
 import { runIn } from './program.js';
@@ -246,11 +247,27 @@ describe('seq2seq export', () => {
     expect(readdirSync(join(folder, 'onnx', 'onnx'))).toEqual(['decoder_model_merged.onnx', 'encoder_model.onnx']);
   });
 
+  const mbart50 = fileURLToPath(new URL('../fixtures/translation/mbart50', import.meta.url));
+
+  it('takes the languages of texts and answers', () => {
+    const args = ['export', mbart50, '--output', 'german', '--src-lang', 'de_DE', '--tgt-lang', 'fr_XX'];
+    expect(seq2seq(args)).toEqual({ status: 0, stdout: '', stderr: '' });
+    expect(readJson(join(folder, 'german', 'tokenizer_config.json'))).toMatchObject({
+      src_lang: 'de_DE',
+      tgt_lang: 'fr_XX',
+    });
+  });
+
   it.each([
     [['export', fixture('base')], 2, 'export: where to? Give --output DIR.'],
     [['export', fixture('base'), '--output', 'onnx'], 1, 'export: onnx exists and is not empty.'],
     [['export', 'nowhere', '--output', 'o'], 1, 'model: there is no directory nowhere. Check the path.'],
     [['export', '.', '--output', 'o'], 1, 'has no config.json'],
+    [
+      ['export', mbart50, '--output', 'o', '--src-lang', 'german'],
+      1,
+      'tokenizer: the language is "german", which is no',
+    ],
   ])('%j is refused', (args, status, message) => {
     const result = seq2seq(args);
     expect(result.status).toBe(status);
