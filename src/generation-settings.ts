@@ -12,10 +12,13 @@ export function generationOptions(
   logitsProcessor?: GenerationArgs['logitsProcessor'],
 ): GenerationOptions {
   const { target } = tokenizers;
+  // As Transformers: each document of a rag-sequence is answered by the generator alone, with as many answers as beams.
+  const isSequence = architecture.retrieval?.kind === 'sequence';
   return resolveGenerationOptions(
     {
       ...pick(args, 'numBeams', 'lengthPenalty', 'earlyStopping', 'maxLength', 'maxNewTokens', 'minLength'),
-      ...pick(args, 'minNewTokens', 'repetitionPenalty', 'noRepeatNgramSize', 'numReturnSequences', 'numBeamGroups'),
+      ...pick(args, 'minNewTokens', 'repetitionPenalty', 'noRepeatNgramSize', 'numBeamGroups'),
+      numReturnSequences: isSequence ? args.numBeams : args.numReturnSequences,
       ...pick(args, 'diversityPenalty', 'doSample', 'temperature', 'minP', 'typicalP'),
       topK: args.topK ?? null,
       topP: args.topP ?? null,
@@ -27,8 +30,8 @@ export function generationOptions(
       ...(args.prefix !== undefined && { prefixIds: idsOf(args.prefix, target) }),
       logitsProcessor,
     },
-    generationConfig ?? {},
-    config,
+    (isSequence ? undefined : generationConfig) ?? {},
+    isSequence ? (config.generator as ModelParts['config']) : config,
     architecture.generationDefaults,
   );
 }

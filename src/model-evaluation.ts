@@ -2,7 +2,7 @@ import type { Seq2SeqArgs } from './args/index.js';
 import { GenerationPrograms } from './generation/index.js';
 import { samplesTable } from './loggers/index.js';
 import { computeMetric, type MetricFunction } from './metrics/index.js';
-import type { ModelParts } from './model-parts.js';
+import { findDocumentsOf, type ModelParts } from './model-parts.js';
 import { Predictor } from './model-prediction.js';
 import type { ModelRows } from './model-rows.js';
 import { dequantizeWeights } from './models/index.js';
@@ -45,11 +45,13 @@ export async function evaluateModel(
   const loss = await evaluateLoss(architecture, whole, examples, {
     batchSize: args.evalBatchSize,
     threads,
+    findDocuments: findDocumentsOf(parts),
     onBatch: (done) => progress.update(done),
     signal,
   });
   progress.finish();
-  const results: Record<string, number> = { eval_loss: loss };
+  const results: Record<string, number> = { eval_loss: loss.mean };
+  if (architecture.retrieval) results.eval_nll = loss.sum;
   const failures: string[] = [];
   if (metrics.size === 0) return { results, failures };
 

@@ -17,6 +17,7 @@ import {
   changedConfig,
   checkVocabulary,
   joinedConfig,
+  joinedRagConfig,
   type ModelParts,
   withSpecialIds,
   withSpecialTokens,
@@ -26,6 +27,7 @@ import {
   architectureOf,
   blockShapes,
   type JsonObject,
+  type ModelPart,
   ModelWeights,
   QUANTIZED,
   quantizedMatrices,
@@ -33,15 +35,19 @@ import {
   type StoredMatrix,
 } from './models/index.js';
 import { type Bits, quantizedBits } from './quantization.js';
+import { asDpr } from './rag/index.js';
 import { loadTokenizer } from './tokenizers/index.js';
 
 export const ARGS_FILE = 'model_args.json';
 const GENERATION_FILE = 'generation_config.json';
+/** The folders of a RAG's tokenizers: of questions, and of answers. */
+export const RAG_TOKENIZERS = ['question_encoder_tokenizer', 'generator_tokenizer'] as const;
 
 /** The directories of a model: one, or one for each half of a generic encoder-decoder. */
 export type ModelPlace =
   | { readonly whole: string }
-  | { readonly encoder: string; readonly decoder: string; readonly top?: string };
+  | { readonly encoder: string; readonly decoder: string; readonly top?: string }
+  | { readonly questionEncoder: string; readonly generator: string };
 
 export interface LoadSettings {
   readonly type: ModelType;
@@ -73,7 +79,7 @@ export function loadModel(asked: ModelPlace, settings: LoadSettings): LoadedMode
   const place = halvesOf(asked);
   const opened = open(place);
   try {
-    const described = changedConfig(opened.config, changes);
+    const described = changedConfig(withOwnHead(opened), changes);
     // Before the tokenizers, whose complaints would hide that the type is another.
     architectureOf(described, type, opened.name);
     const tokenizers = loadTokenizers(tokenizerPlaces(place, type), type, settings.tokenizers);
@@ -125,11 +131,18 @@ export function loadTokenizers(
   { directory, family, doLowerCase }: TokenizerSettings,
 ): Tokenizers {
   const { source, target } = directory === undefined ? places : sidesOf(directory);
-  const sourceFamily = family ?? type;
-  const targetFamily = modelTypes[type] === 'encoder-decoder' ? 'bert' : sourceFamily;
+  const { source: sourceType, target: targetType } = tokenizerTypes(type);
+  const sourceFamily = family ?? sourceType;
+  const targetFamily = targetType ?? sourceFamily;
   const encoder = loadTokenizer(source, sourceFamily, { doLowerCase });
   if (source === target && sourceFamily === targetFamily) return { source: encoder, target: encoder };
   return { source: encoder, target: loadTokenizer(target, targetFamily, { doLowerCase }) };
+}
+
+/** The families of tokenizers that a type has; without one for the target it is the source's. */
+function tokenizerTypes(type: ModelType): { readonly source: string; readonly target?: string } {
+  if (modelTypes[type] === 'rag') return { source: 'bert', target: 'bart' };
+  return modelTypes[type] === 'encoder-decoder' ? { source: type, target: 'bert' } : { source: type };
 }
 
 /** A directory with the folders encoder/ and decoder/ as the two places that it is. */
@@ -139,7 +152,12 @@ function halvesOf(place: ModelPlace): ModelPlace {
 }
 
 function tokenizerPlaces(place: ModelPlace, type: ModelType): { source: string; target: string } {
+  if ('generator' in place) return { source: place.questionEncoder, target: place.generator };
   if (!('whole' in place)) return { source: place.encoder, target: place.decoder };
+  if (modelTypes[type] === 'rag') {
+    const [source, target] = RAG_TOKENIZERS.map((folder) => path.join(place.whole, folder));
+    return { source: source!, target: target! };
+  }
   return modelTypes[type] === 'encoder-decoder' ? sidesOf(place.whole) : { source: place.whole, target: place.whole };
 }
 
@@ -161,7 +179,7 @@ interface OpenedModel {
   readonly name: string;
   readonly config: JsonObject;
   readonly generationConfig: JsonObject | undefined;
-  readonly halves: readonly { readonly folder: '' | 'encoder' | 'decoder'; readonly checkpoint: Checkpoint }[];
+  readonly halves: readonly { readonly folder: ModelPart['folder']; readonly checkpoint: Checkpoint }[];
 }
 
 function open(place: ModelPlace): OpenedModel {
@@ -170,6 +188,7 @@ function open(place: ModelPlace): OpenedModel {
     const { config, generationConfig } = checkpoint;
     return { name: place.whole, config, generationConfig, halves: [{ folder: '', checkpoint }] };
   }
+  if ('generator' in place) return openRagPieces(place);
   const encoder = openCheckpoint(place.encoder);
   try {
     const decoder = openCheckpoint(place.decoder);
@@ -189,6 +208,45 @@ function open(place: ModelPlace): OpenedModel {
   }
 }
 
+/** A question encoder and a generator that are to be one model. */
+function openRagPieces({ questionEncoder, generator }: Extract<ModelPlace, { generator: string }>): OpenedModel {
+  const first = openCheckpoint(questionEncoder);
+  try {
+    const encoder = asDpr(first, 'question', questionEncoder);
+    const second = openCheckpoint(generator);
+    return {
+      name: generator,
+      config: joinedRagConfig(encoder.config, second.config),
+      generationConfig: second.generationConfig,
+      halves: [
+        { folder: 'question_encoder', checkpoint: encoder },
+        { folder: 'generator', checkpoint: second },
+      ],
+    };
+  } catch (error) {
+    first.close();
+    throw error;
+  }
+}
+
+/**
+ * Transformers does not tie the head of a RagSequenceForGeneration to the embeddings when it loads one, so that after training
+ * the two may have grown apart: then it is read as one of its own.
+ */
+function withOwnHead({ config, halves: [first] }: OpenedModel): JsonObject {
+  const weights = first!.checkpoint.weights;
+  const [embeddings, head] = ['model.shared', 'lm_head'].map((name) => weights.get(`rag.generator.${name}.weight`));
+  if (config.model_type !== 'rag' || !embeddings || !head || head.shape.join() !== embeddings.shape.join())
+    return config;
+  const [a, b] = [embeddings, head].map((weight) => {
+    const values = new Float32Array(weight.shape.reduce((product, size) => product * size, 1));
+    weight.read(values);
+    return values;
+  });
+  const isTied = a!.every((value, i) => value === b![i]);
+  return isTied ? config : changedConfig(config, { generator: { tie_word_embeddings: false } });
+}
+
 function generationConfigBeside(directory: string): JsonObject | undefined {
   const file = path.join(directory, GENERATION_FILE);
   return existsSync(file) ? readJsonObject(file) : undefined;
@@ -202,12 +260,12 @@ function readInto(
   seed = 0,
 ): { fresh: string[]; unexpected: string[] } {
   const isWhole = halves.length === 1;
-  if (!isWhole && architecture.parts.length === 1) failSizes(halves);
+  if (!isWhole && architecture.parts.length === 1 && !architecture.sources) failSizes(halves);
   const missing: string[] = [];
   const unexpected: string[] = [];
   const matched = new Map<string, Weight>();
   for (const { folder, checkpoint } of halves) {
-    const part = architecture.parts.find((each) => each.folder === folder);
+    const part = partIn(architecture, folder);
     const prefix = part && !isWhole ? part.prefix : '';
     const expected = architecture.parameters
       .filter(({ name }) => name.startsWith(prefix) && !weights.quantized.has(name))
@@ -236,6 +294,10 @@ function readInto(
   return { fresh: missing.filter((name) => !weights.specs.get(name)!.buffer), unexpected };
 }
 
+function partIn({ parts, sources = [] }: Seq2SeqArchitecture, folder: ModelPart['folder']): ModelPart | undefined {
+  return [...parts, ...sources].find((each) => each.folder === folder);
+}
+
 /** Reads the matrices that a quantized checkpoint keeps in few bits, of which none may be missing. */
 function readQuantized(
   architecture: Seq2SeqArchitecture,
@@ -244,7 +306,7 @@ function readQuantized(
 ): Map<string, StoredMatrix> {
   const stored = new Map(
     halves.flatMap(({ folder, checkpoint }) => {
-      const part = architecture.parts.find((each) => each.folder === folder);
+      const part = partIn(architecture, folder);
       const prefix = part && halves.length > 1 ? part.prefix : '';
       return [...checkpoint.weights].map(([name, weight]) => [prefix + name, weight] as const);
     }),

@@ -7,7 +7,10 @@ import {
   resizeWeights,
   type Seq2SeqArchitecture,
 } from './models/index.js';
+import { pick } from './pick.js';
+import type { Retriever } from './rag/index.js';
 import type { NewSpecialTokens } from './tokenizers/index.js';
+import type { FindDocuments } from './training/index.js';
 
 /** A model in memory with everything that belongs to it: what a directory holds. */
 export interface ModelParts {
@@ -18,6 +21,8 @@ export interface ModelParts {
   readonly config: JsonObject;
   /** generation_config.json, where the checkpoint has one. */
   readonly generationConfig: JsonObject | undefined;
+  /** Of a model that looks documents up: where it does. */
+  readonly retriever?: Retriever | undefined;
 }
 
 export interface AddedSpecialTokens {
@@ -35,10 +40,33 @@ export function joinedConfig(encoder: JsonObject, decoder: JsonObject) {
   };
 }
 
-/** Changes on top of a config; those of `encoder` and `decoder` on top of these parts of it. */
+/** The config of a RAG, from those of its parts: Transformers' RagConfig, whose defaults it states where others read them. */
+export function joinedRagConfig(questionEncoder: JsonObject, generator: JsonObject): JsonObject {
+  const ids = ['bos_token_id', 'eos_token_id', 'pad_token_id', 'decoder_start_token_id', 'forced_eos_token_id'];
+  return {
+    model_type: 'rag',
+    is_encoder_decoder: true,
+    ...pick(generator, ...ids),
+    title_sep: ' / ',
+    doc_sep: ' // ',
+    n_docs: 5,
+    max_combined_length: Math.min(300, Number(generator.max_position_embeddings ?? 300)),
+    retrieval_vector_size: questionEncoder.projection_dim || questionEncoder.hidden_size,
+    retrieval_batch_size: 8,
+    index_name: 'custom',
+    do_deduplication: true,
+    exclude_bos_score: false,
+    reduce_loss: false,
+    label_smoothing: 0,
+    question_encoder: questionEncoder,
+    generator,
+  };
+}
+
+/** Changes on top of a config; those of a part, such as `encoder`, on top of that part of it. */
 export function changedConfig(config: JsonObject, changes: JsonObject): JsonObject {
   const merged: Record<string, unknown> = { ...config, ...changes };
-  for (const side of ['encoder', 'decoder'] as const) {
+  for (const side of ['encoder', 'decoder', 'question_encoder', 'generator'] as const) {
     if (isObject(config[side]) && isObject(changes[side])) merged[side] = { ...config[side], ...changes[side] };
   }
   return merged;
@@ -103,6 +131,19 @@ export function withSpecialTokens(parts: ModelParts, added: AddedSpecialTokens, 
   };
 }
 
+/** Where a model looks documents up; one that does, but was given nowhere, is an error. */
+export function retrieverOf({ retriever, architecture }: ModelParts): Retriever {
+  return (
+    retriever ??
+    fail('knowledge', `a ${architecture.type} looks documents up, but was given none. Set knowledgeDataset.`)
+  );
+}
+
+/** How training and evaluation look documents up, if the model does. */
+export function findDocumentsOf(parts: ModelParts): FindDocuments | undefined {
+  return parts.architecture.retrieval && ((questions) => retrieverOf(parts).find(questions));
+}
+
 /** The tokens of the side that answers: a Marian with separate vocabularies has one tokenizer for both. */
 export function targetSizeOf({ targetVocabSize, vocabSize }: Tokenizers['target']): number {
   return targetVocabSize ?? vocabSize;
@@ -112,6 +153,9 @@ export function targetSizeOf({ targetVocabSize, vocabSize }: Tokenizers['target'
 export function withVocabularySizes(config: JsonObject, source: number, target: number): JsonObject {
   if (config.model_type === 'encoder-decoder') {
     return changedConfig(config, { encoder: { vocab_size: source }, decoder: { vocab_size: target } });
+  }
+  if (config.model_type === 'rag') {
+    return changedConfig(config, { question_encoder: { vocab_size: source }, generator: { vocab_size: target } });
   }
   const separate = config.share_encoder_decoder_embeddings === false;
   return separate

@@ -5,11 +5,14 @@ import {
   type GenerationOptions,
   type GenerationPrograms,
   generate,
+  generateBySequence,
+  generateOverDocuments,
   type LogitsProcessor,
   type Sequence,
 } from './generation/index.js';
 import { generationOptions } from './generation-settings.js';
-import { type ModelParts, targetSizeOf } from './model-parts.js';
+import { type ModelParts, retrieverOf, targetSizeOf } from './model-parts.js';
+import type { Retrieved, RetrievedDocument, Retriever } from './rag/index.js';
 import { type DecodeOptions, DecoderPool, TextStream } from './tokenizers/index.js';
 
 /** One answer to a text. */
@@ -34,6 +37,8 @@ export interface Prediction {
   readonly index: number;
   /** Best first. */
   readonly answers: readonly Answer[];
+  /** Of a model that looks documents up: what it read, best first. */
+  readonly documents?: readonly RetrievedDocument[];
 }
 
 /** Some more of the answer to one of several texts. */
@@ -86,11 +91,25 @@ export class Predictor {
 
   /** For each text its answers, best first. */
   async answer(texts: readonly string[], run: AnswerRun = {}): Promise<Answer[][]> {
-    const found = await this.#generate(texts, run, {});
+    return (await this.predict(texts, run)).map(({ answers }) => [...answers]);
+  }
+
+  /** As {@link answer}, with what was read for them. */
+  async predict(texts: readonly string[], run: AnswerRun = {}): Promise<Prediction[]> {
+    let documents: readonly (readonly RetrievedDocument[])[] | undefined;
+    const found = await this.#generate(texts, run, {
+      onRetrieved: (all) => {
+        documents = all;
+      },
+    });
     const decoding = this.#decoding();
     try {
       const decoded = (await decoding.decode(found.flat().map(({ ids }) => ids))).values();
-      return found.map((sequences) => sequences.map((each) => answerOf(each, decoded.next().value!)));
+      return found.map((sequences, index) => ({
+        index,
+        answers: sequences.map((each) => answerOf(each, decoded.next().value!)),
+        ...(documents && { documents: documents[index]! }),
+      }));
     } finally {
       await decoding.end();
     }
@@ -102,11 +121,15 @@ export class Predictor {
     try {
       yield* this.#windows<Prediction>(texts, run, async (window, inWindow, queue, first) => {
         const pending: Promise<void>[] = [];
+        let documents: readonly (readonly RetrievedDocument[])[] | undefined;
         await this.#generate(window, inWindow, {
+          onRetrieved: (all) => {
+            documents = all;
+          },
           onAnswers: (source, sequences) => {
             const done = decoding.decode(sequences.map(({ ids }) => ids)).then((decoded) => {
               const answers = sequences.map((sequence, i) => answerOf(sequence, decoded[i]!));
-              queue.push({ index: first + source, answers });
+              queue.push({ index: first + source, answers, ...(documents && { documents: documents[source]! }) });
             });
             done.catch((error) => queue.fail(error));
             pending.push(done);
@@ -127,6 +150,12 @@ export class Predictor {
         'predict',
         `only one answer that grows can be streamed as text, not ${numBeams} beams and ${numReturnSequences} answers. ` +
           'Set numBeams and numReturnSequences to 1, or stream whole answers.',
+      );
+    }
+    if (this.#parts.architecture.retrieval?.kind === 'sequence') {
+      fail(
+        'predict',
+        'a rag-sequence chooses between whole answers, so none of them grows. Stream whole answers, or use rag-token.',
       );
     }
     const { target } = this.#parts.tokenizers;
@@ -185,15 +214,16 @@ export class Predictor {
   async #generate(
     texts: readonly string[],
     { signal, scores, firstIndex = 0, onProgress }: AnswerRun,
-    hooks: Pick<Parameters<typeof generate>[3], 'onAnswers' | 'onToken'>,
+    { onRetrieved, ...hooks }: GenerationHooks,
   ): Promise<Sequence[][]> {
     const { maxSeqLength, srcLang, processCount, evalBatchSize, batchTokens } = this.#args;
+    const { retrieval } = this.#parts.architecture;
     const sources = await this.#parts.tokenizers.source.encodeBatch(
       texts,
       { maxLength: maxSeqLength, language: srcLang },
       { workers: processCount, signal },
     );
-    const found = await generate(this.#programs, sources, this.options, {
+    const settings = {
       ...hooks,
       batchSize: evalBatchSize,
       batchTokens,
@@ -201,7 +231,19 @@ export class Predictor {
       firstNumber: firstIndex,
       signal,
       onProgress,
-    });
+    };
+    const search = async () => {
+      if (!retrieval) return generate(this.#programs, sources, this.options, settings);
+      const retrieved = await lookUp(retrieverOf(this.#parts), sources, signal);
+      onRetrieved?.(retrieved.map(({ documents }) => documents));
+      return retrieval.kind === 'token'
+        ? generateOverDocuments(this.#programs, retrieved, this.options, settings)
+        : generateBySequence(this.#programs, retrieval, retrieved, this.options, this.#args.numReturnSequences, {
+            ...settings,
+            hidesPadding: this.#args.ragHidePadding,
+          });
+    };
+    const found = await search();
     for (const { finished } of found.flat()) {
       this.#answers++;
       if (!finished) this.#unfinished++;
@@ -230,6 +272,27 @@ export class Predictor {
     const pool = new DecoderPool(target, processCount, chunk > 0 ? chunk : undefined);
     return { decode: (batch) => pool.decode(known(batch), this.#decodeOptions), end: () => pool.end() };
   }
+}
+
+interface GenerationHooks extends Pick<Parameters<typeof generate>[3], 'onAnswers' | 'onToken'> {
+  /** Hears what was found for each text, before any answer. */
+  readonly onRetrieved?: (documents: readonly (readonly RetrievedDocument[])[]) => void;
+}
+
+/** Questions that are looked up at once. */
+const LOOKED_UP_TOGETHER = 64;
+
+async function lookUp(
+  retriever: Retriever,
+  questions: readonly Int32Array[],
+  signal: AbortSignal | undefined,
+): Promise<Retrieved[]> {
+  const retrieved: Retrieved[] = [];
+  for (let start = 0; start < questions.length; start += LOOKED_UP_TOGETHER) {
+    signal?.throwIfAborted();
+    retrieved.push(...(await retriever.find(questions.slice(start, start + LOOKED_UP_TOGETHER))));
+  }
+  return retrieved;
 }
 
 function answerOf({ ids, score, tokenScores, finished }: Sequence, text: string): Answer {

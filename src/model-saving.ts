@@ -1,6 +1,6 @@
 import { type Seq2SeqArgs, toPythonJson } from './args/index.js';
 import { saveCheckpoint, type TensorToSave } from './checkpoints/index.js';
-import { ARGS_FILE } from './model-loading.js';
+import { ARGS_FILE, RAG_TOKENIZERS } from './model-loading.js';
 import type { ModelParts } from './model-parts.js';
 import { blockShapes, type JsonObject, type ModelPart, QUANTIZED } from './models/index.js';
 import { quantizationConfig, withoutQuantization } from './quantization.js';
@@ -77,6 +77,12 @@ function tensorsOf({ weights }: ModelParts, { prefix }: ModelPart): TensorToSave
 
 export function tokenizerFolders({ architecture, tokenizers }: ModelParts): [folder: string, tokenizer: Tokenizer][] {
   const { source, target } = tokenizers;
+  if (architecture.retrieval) {
+    return [
+      [RAG_TOKENIZERS[0], source],
+      [RAG_TOKENIZERS[1], target],
+    ];
+  }
   const isOne = architecture.parts.length === 1 && source === target;
   return isOne
     ? [['', source]]

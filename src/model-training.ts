@@ -4,7 +4,7 @@ import process from 'node:process';
 import { defaultArgs, type OptionName, type Seq2SeqArgs } from './args/index.js';
 import { optionsTable, type RunLogger, TensorBoardLogger, WandbLogger } from './loggers/index.js';
 import { restoreWeights } from './model-loading.js';
-import type { ModelParts } from './model-parts.js';
+import { findDocumentsOf, type ModelParts } from './model-parts.js';
 import type { ModelRows } from './model-rows.js';
 import { saveModel } from './model-saving.js';
 import { pick } from './pick.js';
@@ -116,6 +116,7 @@ export async function trainParts(training: ModelTraining): Promise<TrainingResul
       resume,
       save: (directory, extra) => saveModel(directory, parts, args, extra),
       evaluate,
+      findDocuments: findDocumentsOf(parts),
       loggers,
       callbacks: training.callbacks,
       signal: training.signal,

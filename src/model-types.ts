@@ -9,5 +9,7 @@ export const modelTypes = {
   distilbert: 'encoder-decoder',
   camembert: 'encoder-decoder',
   electra: 'encoder-decoder',
+  'rag-token': 'rag',
+  'rag-sequence': 'rag',
 } as const;
 export type ModelType = keyof typeof modelTypes;

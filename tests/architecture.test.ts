@@ -6,7 +6,18 @@ import { describe, expect, it } from 'vitest';
 const src = fileURLToPath(new URL('../src', import.meta.url));
 
 /** Each room may import the rooms before it. */
-const order = ['graph', 'onnx', 'engine', 'kernels', 'models', 'export', 'checkpoints', 'generation', 'training'];
+const order = [
+  'graph',
+  'onnx',
+  'engine',
+  'kernels',
+  'models',
+  'export',
+  'checkpoints',
+  'rag',
+  'generation',
+  'training',
+];
 /** Rooms that any room may import; of others they import nothing but each other. */
 const neutral = ['data', 'tokenizers', 'args', 'hub', 'metrics', 'loggers'];
 /** Rooms that use the library as its users do, through the files at the top of src. */

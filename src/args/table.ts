@@ -4,8 +4,6 @@ import * as o from './option.js';
 // Every option once. Names, defaults and meanings are those of Simple Transformers unless a note says otherwise; from
 // these tables come the types, the validation, the command line's flags, the documentation and `model_args.json`.
 
-const retrieval = o.later('retrieval-augmented generation (rag-token, rag-sequence) comes with a later release');
-
 export const trainingOptions = {
   numTrainEpochs: o.works(o.count, 1, 'How often training goes through all rows.'),
   maxSteps: o.works(o.stepsOrNoLimit, -1, 'Optimizer steps to train; overrides numTrainEpochs.'),
@@ -271,17 +269,28 @@ export const modelOptions = {
 };
 
 export const retrievalOptions = {
-  faissD: retrieval(o.count, 768, 'Size of the embeddings.'),
-  faissM: retrieval(o.count, 128, 'Links of a node in an HNSW index.'),
-  faissIndexType: retrieval(o.text, 'IndexFlatIP', 'Kind of index.'),
-  includeTitleInCorpus: retrieval(o.flag, true, 'Embeds titles together with texts.', {
+  faissD: o.works(o.count.optional(), undefined, 'Size of the embeddings, to be held against what the encoders make.', {
+    note: 'Simple Transformers: 768, whatever the encoders. Unset here: the size that the context encoder makes.',
+    python: { default: 768 },
+  }),
+  faissM: o.works(o.count, 128, 'Links of a node in an HNSW index.'),
+  faissIndexType: o.works(
+    o.oneOf('IndexFlatIP', 'IndexFlatL2', 'IndexHNSWFlat'),
+    'IndexFlatIP',
+    'Kind of index that is built: exact by inner product or distance, or a graph that finds almost all of the best.',
+    { note: 'Simple Transformers builds an IndexHNSWFlat whatever this says.' },
+  ),
+  includeTitleInCorpus: o.works(o.flag, true, 'Embeds titles together with texts.', {
     note: 'Also met as `include_title_in_knowledge_dataset`, which is accepted.',
   }),
-  ragEmbedBatchSize: retrieval(o.count, 1, 'Passages of a batch when they are embedded.', { python: { default: 16 } }),
-  saveKnowledgeDataset: retrieval(o.flag, true, 'Saves the embedded passages with the model.'),
-  saveKnowledgeDatasetWithCheckpoints: retrieval(o.flag, false, 'Saves them with every checkpoint, too.'),
-  splitTextN: retrieval(o.count, 100, 'Occurrences of splitTextCharacter after which a passage ends.'),
-  splitTextCharacter: retrieval(o.text, ' ', 'What is counted to split texts into passages.'),
+  ragEmbedBatchSize: o.works(o.count, 1, 'Passages of a batch when they are embedded.', { python: { default: 16 } }),
+  saveKnowledgeDataset: o.works(o.flag, true, 'Saves the embedded passages with the model.'),
+  saveKnowledgeDatasetWithCheckpoints: o.works(o.flag, false, 'Saves them with every checkpoint, too.'),
+  splitTextN: o.works(o.count, 100, 'Occurrences of splitTextCharacter after which a passage ends.'),
+  splitTextCharacter: o.works(o.text, ' ', 'What is counted to split texts into passages.'),
+  ragHidePadding: o.works(o.flag, false, 'rag-sequence: hides the padding of documents from the decoder.', {
+    note: 'Not in Simple Transformers. Transformers 4.49 pads every document to max_combined_length and lets the decoder see the padding; this leaves it out, as other releases do, which is faster.',
+  }),
 };
 
 /** The tables in the order in which they are shown. */

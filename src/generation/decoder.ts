@@ -1,5 +1,6 @@
 import { Tensor } from '../engine/index.js';
 import { disposeAll, MASKED } from '../models/index.js';
+import { allLogits, bestTokens } from './decoder-head.js';
 import { EncodedSources } from './encoded-sources.js';
 import type { GenerationPrograms } from './programs.js';
 import { SlotCaches } from './slot-caches.js';
@@ -22,6 +23,8 @@ export interface DecoderShape {
   readonly slots: number;
   /** Positions of an item, at most. */
   readonly positions: number;
+  /** A token that the encoder's attention does not see in sources, and the decoder's does. */
+  readonly hiddenId?: number | undefined;
 }
 
 /**
@@ -53,7 +56,7 @@ export class CachedDecoder implements StepDecoder {
     this.vocabSize = architecture.vocabSize;
     this.#programs = programs;
     this.#shape = shape;
-    this.#sources = new EncodedSources(programs, sources, shape.slots);
+    this.#sources = new EncodedSources(programs, sources, shape.slots, shape.hiddenId);
     this.#crossNames = names('cross');
     const mostSlots = shape.slots;
     this.#self = new SlotCaches(names('self'), cacheMemory, { heads, width: shape.beams * headSize, mostSlots });
@@ -107,28 +110,17 @@ export class CachedDecoder implements StepDecoder {
   }
 
   async candidates(count: number, banned?: readonly (readonly number[])[]): Promise<BestTokens> {
-    const bans: Record<string, Tensor> = banned ? banTensors(banned) : {};
     const program = this.#programs.best(count, { banning: banned !== undefined });
-    const results = await program.run({ hidden: this.#hidden!, ...bans });
-    disposeAll(bans);
-    const [ids, logProbs] = [results.ids!.data as Int32Array, results.logProbs!.data as Float32Array];
-    const width = results.ids!.shape[1]!;
-    disposeAll(results);
-    if (width === count) return { ids, logProbs };
-    const rows = ids.length / width;
-    const best = { ids: new Int32Array(rows * count), logProbs: new Float32Array(rows * count) };
-    for (let row = 0; row < rows; row++) {
-      best.ids.set(ids.subarray(row * width, row * width + count), row * count);
-      best.logProbs.set(logProbs.subarray(row * width, row * width + count), row * count);
-    }
-    return best;
+    return bestTokens(program, { hidden: this.hidden }, count, banned);
   }
 
   async logits(): Promise<Float32Array> {
-    const results = await this.#programs.logits.run({ hidden: this.#hidden! });
-    const logits = results.logits!.data as Float32Array;
-    disposeAll(results);
-    return logits;
+    return allLogits(this.#programs.logits(), { hidden: this.hidden });
+  }
+
+  /** [rows, size]: what the last step ended with, before the vocabulary. */
+  get hidden(): Tensor {
+    return this.#hidden!;
   }
 
   dispose(): void {
@@ -217,14 +209,4 @@ export class CachedDecoder implements StepDecoder {
     }
     return Tensor.from(bias, [this.#slots.length, 1, 1, places]);
   }
-}
-
-/** `banned.index` [bans, 2], a row and an id each, and the score that all get. */
-function banTensors(banned: readonly (readonly number[])[]): Record<string, Tensor> {
-  const pairs = banned.flatMap((ids, row) => ids.flatMap((id) => [BigInt(row), BigInt(id)]));
-  const count = pairs.length / 2;
-  return {
-    'banned.index': Tensor.from(BigInt64Array.from(pairs), [count, 2]),
-    'banned.scores': Tensor.from(new Float32Array(count).fill(-Infinity), [count]),
-  };
 }

@@ -20,13 +20,18 @@ export class EncodedSources {
   readonly #programs: GenerationPrograms;
   readonly #sources: readonly Int32Array[];
   readonly #most: number;
+  readonly #hiddenId: number | undefined;
   #next = 0;
   #first = 0;
   #encoded: readonly Int32Array[] = [];
   #batch: Record<string, Tensor> = {};
 
-  /** @param most sources that are encoded at once */
-  constructor(programs: GenerationPrograms, sources: readonly Int32Array[], most: number) {
+  /**
+   * @param most sources that are encoded at once
+   * @param hiddenId a token that the encoder's attention does not see
+   */
+  constructor(programs: GenerationPrograms, sources: readonly Int32Array[], most: number, hiddenId?: number) {
+    this.#hiddenId = hiddenId;
     this.#programs = programs;
     this.#sources = sources;
     this.#most = most;
@@ -54,7 +59,8 @@ export class EncodedSources {
       count++;
     }
     this.#encoded = this.#sources.slice(this.#first, this.#first + count);
-    const fed = feedTensors(packSource([this.#encoded], this.#programs.architecture.countedBehind));
+    const { countedBehind } = this.#programs.architecture;
+    const fed = feedTensors(packSource([this.#encoded], { countedBehind, hiddenId: this.#hiddenId }));
     this.#batch = await this.#programs.encoder.run(fed);
     disposeAll(fed);
   }

@@ -5,6 +5,8 @@ import {
   cachedDecoderAttention,
   disposeAll,
   type ModelWeights,
+  type Retrieval,
+  ragAnswerScores,
   type Seq2SeqArchitecture,
   sourceInput,
   splitHeads,
@@ -13,6 +15,7 @@ import {
 } from '../models/index.js';
 
 import { CacheMemory } from './cache-memory.js';
+import { type Marginal, marginalised, rowsOf } from './marginal.js';
 
 /**
  * The programs that generation runs, compiled when first used: the encoder with the keys and values that all decoding steps
@@ -20,18 +23,20 @@ import { CacheMemory } from './cache-memory.js';
  * constants of these programs, rearranged for speed when they are made: after training, programs must be made anew.
  */
 export class GenerationPrograms {
+  /** Of a model that retrieves, its generator. */
   readonly architecture: Seq2SeqArchitecture;
   readonly cacheMemory = new CacheMemory();
   readonly #weights: ModelWeights;
   readonly #threads: number;
   #encoder: Program | undefined;
   #step: Program | undefined;
-  #logits: Program | undefined;
-  readonly #best = new Map<boolean, { readonly program: Program; readonly count: number }>();
+  #answerScores: Program | undefined;
+  readonly #logits = new Map<string, Program>();
+  readonly #best = new Map<string, { readonly program: Program; readonly count: number }>();
   readonly #constants = new Map<string, Tensor>();
 
   constructor(architecture: Seq2SeqArchitecture, weights: ModelWeights, threads: number) {
-    this.architecture = architecture;
+    this.architecture = architecture.retrieval?.generator ?? architecture;
     this.#weights = weights;
     this.#threads = threads;
   }
@@ -68,44 +73,56 @@ export class GenerationPrograms {
     return this.#step;
   }
 
-  /** `hidden` → `logits` [rows, vocabulary] */
-  get logits(): Program {
-    this.#logits ??= this.#compile('vocabulary logits', (m) => ({ logits: this.#project(m) }));
-    return this.#logits;
+  /** `hidden` → `logits` [rows, vocabulary]; of a marginal, the log-probabilities of its rows. */
+  logits(marginal?: Marginal): Program {
+    const key = keyOf(marginal);
+    const program =
+      this.#logits.get(key) ?? this.#compile('vocabulary logits', (m) => ({ logits: this.#project(m, marginal) }));
+    this.#logits.set(key, program);
+    return program;
   }
 
   /**
    * `hidden` → `ids` and `logProbs` [rows, at least count] of the best tokens, best first; `banning`, of those that
    * `banned.index` [bans, 2] leaves in each row.
    */
-  best(count: number, { banning }: { readonly banning: boolean }): Program {
-    const existing = this.#best.get(banning);
+  best(count: number, { banning, marginal }: { readonly banning: boolean; readonly marginal?: Marginal }): Program {
+    const key = `${banning} ${keyOf(marginal)}`;
+    const existing = this.#best.get(key);
     if (existing && existing.count >= count) return existing.program;
     existing?.program.dispose();
     const program = this.#compile('best tokens', (m) => {
-      const logits = this.#project(m);
+      const logits = this.#project(m, marginal);
       const index = input('banned.index', 'int64', ['bans', 2]);
       const allowed = banning ? writeRows(logits, index, input('banned.scores', 'float32', ['bans'])) : logits;
       const { values, indices } = topK(logSoftmax(allowed), count);
       return { ids: cast(indices, 'int32'), logProbs: values };
     });
-    this.#best.set(banning, { program, count });
+    this.#best.set(key, { program, count });
     return program;
+  }
+
+  /** The negative log-likelihoods `each` of answers over documents: see `ragAnswerScores`. */
+  answerScores(retrieval: Retrieval): Program {
+    this.#answerScores ??= this.#compile('scores of answers', (m) => ({ each: ragAnswerScores(m, retrieval) }));
+    return this.#answerScores;
   }
 
   dispose(): void {
     for (const { program } of this.#best.values()) program.dispose();
     this.#best.clear();
-    for (const program of [this.#encoder, this.#step, this.#logits]) program?.dispose();
+    for (const program of [this.#encoder, this.#step, this.#answerScores, ...this.#logits.values()]) program?.dispose();
+    this.#logits.clear();
     this.cacheMemory.clear();
     disposeAll(Object.fromEntries(this.#constants));
     this.#constants.clear();
-    this.#encoder = this.#step = this.#logits = undefined;
+    this.#encoder = this.#step = this.#answerScores = undefined;
   }
 
-  #project(m: Builder): Value {
+  #project(m: Builder, marginal: Marginal | undefined): Value {
     const { shape } = this.#weights.specs.get(this.architecture.head.weight)!;
-    return vocabularyLogits(m, this.architecture, input('hidden', 'float32', ['rows', shape[1]!]));
+    const logits = vocabularyLogits(m, this.architecture, input('hidden', 'float32', [rowsOf(marginal), shape[1]!]));
+    return marginal ? marginalised(logits, marginal) : logits;
   }
 
   #compile(name: string, build: (m: Builder) => Record<string, Value>): Program {
@@ -126,3 +143,5 @@ export class GenerationPrograms {
     return tensor;
   }
 }
+
+const keyOf = (marginal: Marginal | undefined) => (marginal ? `${marginal.documents} ${marginal.beams}` : '');

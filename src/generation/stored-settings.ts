@@ -90,7 +90,7 @@ export function storedSettings(generationConfig: Json, config: Json, classDefaul
 /** None says nothing here; a composite model's decoder speaks where the model itself doesn't. */
 function settingsOf(config: Json, classDefaults: Json): Json {
   const own: Json = { ...classDefaults, ...config };
-  const decoder = (config.decoder ?? {}) as Json;
+  const decoder = (config.decoder ?? config.generator ?? {}) as Json;
   const settings: Record<string, unknown> = {};
   for (const name of [...supported.keys(), ...unsupported.keys()]) {
     const value = own[name] ?? decoder[name];

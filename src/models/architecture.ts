@@ -2,7 +2,7 @@ import type { Value } from '../graph/index.js';
 import type { AttentionShape, DecoderAttention } from './attention.js';
 import type { Builder, ParameterSpec } from './builder.js';
 import type { JsonObject } from './config.js';
-import type { PackedInput } from './packing.js';
+import type { PackedInput, TextInput } from './packing.js';
 
 /** The encoder's input: packed tokens, and what hides padding from attention. */
 export interface EncoderInput extends PackedInput {
@@ -30,7 +30,7 @@ export interface TaughtTarget {
 /** A part of a model that has weights and a tokenizer of its own in a directory, or in a folder of it. */
 export interface ModelPart {
   /** The folder; empty for the directory itself. */
-  readonly folder: '' | 'encoder' | 'decoder';
+  readonly folder: '' | 'encoder' | 'decoder' | 'question_encoder' | 'generator';
   /** What the part's weights are called here before their name in the checkpoint. */
   readonly prefix: string;
   /** Transformers' prefix of the base model (`bert.`), which a checkpoint's names have or lack. */
@@ -48,6 +48,8 @@ export interface Seq2SeqArchitecture {
   readonly type: string;
   /** Where its weights lie in a checkpoint. */
   readonly parts: readonly ModelPart[];
+  /** Checkpoints of other models that it can be put together from, where those are not its parts. */
+  readonly sources?: readonly ModelPart[];
   readonly sourceVocabSize: number;
   readonly vocabSize: number;
   readonly layers: number;
@@ -80,4 +82,36 @@ export interface Seq2SeqArchitecture {
   readonly generationDefaults: JsonObject;
   /** The vocabulary projection: logits = hidden·weightᵀ + bias; the bias has the vocabulary's size, in whatever shape. */
   readonly head: { readonly weight: string; readonly bias?: string };
+  /** Of a model that looks documents up before it answers. Sources are then the questions. */
+  readonly retrieval?: Retrieval;
+}
+
+/** Whether documents are weighed at every token of an answer, or once for the whole of it. */
+export type RagKind = 'token' | 'sequence';
+
+/** What a model that answers with the help of documents has beyond other models; names as in Transformers' RagConfig. */
+export interface Retrieval {
+  readonly kind: RagKind;
+  /** Reads a document and the question, and answers. */
+  readonly generator: Seq2SeqArchitecture;
+  /** Of the vectors of questions and documents. */
+  readonly size: number;
+  /** `n_docs`: documents for each question. */
+  readonly documents: number;
+  /** `title_sep` and `doc_sep`: between title and text, and between text and question. */
+  readonly titleSeparator: string;
+  readonly documentSeparator: string;
+  /** Before the title. */
+  readonly prefix: string;
+  /** `max_combined_length`: tokens of a document with its question, at most. */
+  readonly maxCombinedLength: number;
+  /** `exclude_bos_score`: in the loss of rag-sequence, where every target begins with two start tokens. */
+  readonly excludesBosScore: boolean;
+  /** `do_deduplication`: rag-sequence scores an answer that several documents give once. */
+  readonly deduplicates: boolean;
+  /** `label_smoothing`, where the options say nothing of it. */
+  readonly labelSmoothing: number;
+  readonly bosTokenId: number;
+  /** [questions, size] */
+  encodeQuestions(m: Builder, input: TextInput): Value;
 }

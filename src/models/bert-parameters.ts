@@ -55,5 +55,6 @@ export function prefixed(prefix: string, specs: readonly ParameterSpec[]): Param
     ...spec,
     name: `${prefix}.${spec.name}`,
     ...(spec.aliases && { aliases: spec.aliases.map((alias) => `${prefix}.${alias}`) }),
+    ...(spec.copies && { copies: spec.copies.map((copy) => `${prefix}.${copy}`) }),
   }));
 }

@@ -44,8 +44,11 @@ export function weightInputs(program: Program, weights: ModelWeights): Record<st
   return tensors;
 }
 
-export function feedTensors(feeds: Feeds): Record<string, Tensor> {
-  return Object.fromEntries(Object.entries(feeds).map(([name, { data, shape }]) => [name, Tensor.from(data, shape)]));
+/** Tensors for feeds; with a program, for those that it asks for. */
+export function feedTensors(feeds: Feeds, program?: Program): Record<string, Tensor> {
+  const asked = program && new Set(program.signature.inputs.map(({ name }) => name));
+  const entries = Object.entries(feeds).filter(([name]) => asked?.has(name) ?? true);
+  return Object.fromEntries(entries.map(([name, { data, shape }]) => [name, Tensor.from(data, shape)]));
 }
 
 /** The numbers behind a shape's symbols, given inputs that show them. */

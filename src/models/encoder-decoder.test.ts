@@ -132,7 +132,7 @@ describe('positions', () => {
     for (const encoder of [roberta, { ...roberta, model_type: 'camembert' }]) {
       const model = architecture(encoder);
       expect(model.maxSourceLength).toBe(16);
-      const feeds = packSource([[Int32Array.of(0, 9, 3, 8, 2)]], model.countedBehind);
+      const feeds = packSource([[Int32Array.of(0, 9, 3, 8, 2)]], model);
       expect([...feeds['source.positions']!.data]).toEqual([4, 5, 3, 6, 7]);
     }
   });

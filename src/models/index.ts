@@ -7,17 +7,39 @@ import type { JsonObject } from './config.js';
 import { encoderDecoder } from './encoder-decoder.js';
 import { marian } from './marian.js';
 import { mbart } from './mbart.js';
+import { rag } from './rag.js';
 
-export type { DecoderInput, EncoderInput, ModelPart, Seq2SeqArchitecture, TaughtTarget } from './architecture.js';
+export type {
+  DecoderInput,
+  EncoderInput,
+  ModelPart,
+  RagKind,
+  Retrieval,
+  Seq2SeqArchitecture,
+  TaughtTarget,
+} from './architecture.js';
 export { appendingDecoderAttention, cachedDecoderAttention, packedDecoderAttention, splitHeads } from './attention.js';
 export { disposeAll, feedTensors, resolveShape, weightInputs, weightRowsTensor, weightTensor } from './binding.js';
 export { blockShapes, QUANTIZED, type StoredMatrix } from './blocks.js';
 export { Builder, type DropoutSite, type Initialization, type ParameterSpec } from './builder.js';
-export type { JsonObject } from './config.js';
+export { ConfigReader, type JsonObject } from './config.js';
+export { type DprEncoder, type DprSide, dprEncoder, dprSides } from './dpr.js';
 export { vocabularyLogits } from './head.js';
 export { type LossGraph, type LossOptions, lossGraph } from './loss.js';
-export { type Feeds, groupSuffix, MASKED, packedInput, packSource, packTarget, sourceInput } from './packing.js';
+export {
+  type Feeds,
+  groupSuffix,
+  MASKED,
+  packedInput,
+  packSource,
+  packTarget,
+  packTexts,
+  sourceInput,
+  textInput,
+} from './packing.js';
 export { dequantizeWeights, quantizedMatrices, quantizeWeights } from './quantized.js';
+export { documentLogProbabilities, ragAnswerScores } from './rag-loss.js';
+export { type DocumentSequence, packLabels } from './rag-packing.js';
 export { resizeWeights } from './resize.js';
 export { ModelWeights, PLANES } from './weights.js';
 
@@ -27,6 +49,7 @@ const architectures: Readonly<Record<string, (config: JsonObject, type: string) 
   'encoder-decoder': encoderDecoder,
   marian,
   mbart,
+  rag,
 };
 
 /** The types that a config.json of this `model_type` may be taken for. */

@@ -1,4 +1,4 @@
-import { type Dim, input, type TensorData, type Value } from '../graph/index.js';
+import { type Dim, input, product, type TensorData, type Value } from '../graph/index.js';
 
 /** Sequences side by side, as long as the longest: what attention works over. */
 export interface Rectangle {
@@ -36,7 +36,7 @@ export interface PackedInput {
   readonly layout: PackedLayout;
 }
 
-type Side = 'source' | 'target';
+type Side = 'source' | 'target' | 'text';
 
 /** Arrays for the inputs of a graph, by name. */
 export type Feeds = Record<string, { readonly data: TensorData; readonly shape: readonly number[] }>;
@@ -48,7 +48,7 @@ export const MASKED = -1e9;
 export const groupSuffix = (group: number, groups: number) => (groups === 1 ? '' : String(group));
 
 /** Declares the inputs `<side>.ids` and `.positions`, and for each group of sequences `.padIndex` and `.packIndex`. */
-export function packedInput(side: Side, groups = 1): PackedInput {
+export function packedInput(side: 'source' | 'target', groups = 1): PackedInput {
   const tokens = `${side}Tokens`;
   const perToken = (name: string) => input(`${side}.${name}`, 'int32', [tokens]);
   const rectangles = Array.from({ length: groups }, (_, group): Rectangle => {
@@ -67,6 +67,28 @@ export function sourceInput(groups = 1): PackedInput & { readonly biases: readon
   return { ...source, biases: source.layout.rectangles.map((_, group) => sourceBias(groupSuffix(group, groups))) };
 }
 
+/** Texts that one vector each is made of: in one rectangle, with the rows of their first tokens. */
+export interface TextInput extends PackedInput {
+  readonly biases: readonly Value[];
+  /** [texts]: the row of each text's first token; [tokens]: of the first tokens their text, of others the number of texts. */
+  readonly first: { readonly rows: Value; readonly texts: Value };
+}
+
+/** Declares the inputs that {@link packTexts} fills. */
+export function textInput(texts: Dim = 'texts'): TextInput {
+  const [length, tokens] = ['textLength', 'textTokens'];
+  const perToken = (name: string) => input(`text.${name}`, 'int32', [tokens]);
+  const padIndex = input('text.padIndex', 'int32', [product([texts, length])]);
+  const places = { padIndex, packIndex: perToken('packIndex'), isOnly: true };
+  return {
+    ids: perToken('ids'),
+    positions: perToken('positions'),
+    layout: { tokens, rectangles: [{ batch: texts, length, places }] },
+    biases: [input('text.bias', 'float32', [texts, 1, 1, length])],
+    first: { rows: input('text.first', 'int32', [texts]), texts: perToken('firstOf') },
+  };
+}
+
 /** [batch, 1, 1, sourceLength]: added to the scores of attention over the source, to hide padding. */
 export const sourceBias = (suffix = ''): Value =>
   input(`source.bias${suffix}`, 'float32', [`batch${suffix}`, 1, 1, `sourceLength${suffix}`]);
@@ -78,18 +100,53 @@ export function causalBiases({ rectangles }: PackedLayout): Value[] {
   );
 }
 
-/**
- * Fills what {@link sourceInput} declares; sequences come in groups, one for each rectangle. `countedBehind` is the
- * architecture's.
- */
-export function packSource(groups: readonly (readonly Int32Array[])[], countedBehind?: number): Feeds {
-  const { feeds, lengths } = pack('source', groups, countedBehind);
+/** How the tokens of sources are looked at. */
+export interface SourceRules {
+  /** The architecture's. */
+  readonly countedBehind?: number | undefined;
+  /** A token that the encoder's attention does not see, though it is there. */
+  readonly hiddenId?: number | undefined;
+}
+
+/** Fills what {@link sourceInput} declares; sequences come in groups, one for each rectangle. */
+export function packSource(groups: readonly (readonly Int32Array[])[], rules: SourceRules = {}): Feeds {
+  return packHidden('source', groups, rules);
+}
+
+/** Fills what {@link textInput} declares. */
+export function packTexts(texts: readonly Int32Array[]): Feeds {
+  const tokens = texts.reduce((total, { length }) => total + length, 0);
+  const first = new Int32Array(texts.length);
+  const firstOf = new Int32Array(tokens).fill(texts.length);
+  let row = 0;
+  for (const [text, { length }] of texts.entries()) {
+    first[text] = row;
+    firstOf[row] = text;
+    row += length;
+  }
+  return {
+    ...packHidden('text', [texts]),
+    'text.first': { data: first, shape: [texts.length] },
+    'text.firstOf': { data: firstOf, shape: [tokens] },
+  };
+}
+
+/** One side, with what hides its padding. */
+function packHidden(
+  side: Side,
+  groups: readonly (readonly Int32Array[])[],
+  { countedBehind, hiddenId }: SourceRules = {},
+): Feeds {
+  const { feeds, lengths } = pack(side, groups, countedBehind);
   for (const [group, sequences] of groups.entries()) {
     const length = lengths[group]!;
     const bias = new Float32Array(sequences.length * length);
-    for (const [item, sequence] of sequences.entries())
+    for (const [item, sequence] of sequences.entries()) {
       bias.fill(MASKED, item * length + sequence.length, (item + 1) * length);
-    feeds[`source.bias${groupSuffix(group, groups.length)}`] = { data: bias, shape: [sequences.length, 1, 1, length] };
+      if (hiddenId === undefined) continue;
+      for (const [place, id] of sequence.entries()) if (id === hiddenId) bias[item * length + place] = MASKED;
+    }
+    feeds[`${side}.bias${groupSuffix(group, groups.length)}`] = { data: bias, shape: [sequences.length, 1, 1, length] };
   }
   return feeds;
 }

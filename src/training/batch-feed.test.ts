@@ -6,7 +6,7 @@ it.each([
   [0, [0, 1, 2, 3]],
   [1, [0, 1, 2, 3]],
   [2, [0, 1, 2, 3]],
-])('makes %d batches ahead, each once, and none behind the last', (ahead, all) => {
+])('makes %d batches ahead, each once, and none behind the last', async (ahead, all) => {
   const made: number[] = [];
   const make = (index: number) => {
     made.push(index);
@@ -14,7 +14,7 @@ it.each([
   };
   const feed = new BatchFeed(make, 4, ahead);
   for (const index of all) {
-    expect(feed.take(index).rows).toBe(index);
+    expect((await feed.take(index)).rows).toBe(index);
     feed.prepare(index);
     expect(made).toEqual(all.slice(0, Math.min(4, index + 1 + ahead)));
   }

@@ -33,7 +33,7 @@ export function createBatch(examples: readonly Example[], architecture: Seq2SeqA
   const labelCount = counts.reduce((total, counted) => total + counted, 0);
   const labelWeights = counts.map((counted) => (counted * share) / Math.max(1, labelCount));
   const feeds: Feeds = {
-    ...packSource(sources, architecture.countedBehind),
+    ...packSource(sources, architecture),
     ...packTarget(decoderInputs),
     labels: { data: labels, shape: [labels.length] },
     labelWeights: { data: labelWeights, shape: [labels.length, 1] },

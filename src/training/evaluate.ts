@@ -7,19 +7,32 @@ import {
   type Seq2SeqArchitecture,
   weightInputs,
 } from '../models/index.js';
-import { createBatch } from './batch.js';
 import type { Examples } from './examples.js';
+import { makeBatch } from './make-batch.js';
+import type { FindDocuments } from './rag-batch.js';
+
+export interface EvaluatedLoss {
+  /** Over all label tokens, whatever the batch size. */
+  readonly mean: number;
+  /** Σ −log p(target), over all rows. */
+  readonly sum: number;
+}
 
 /**
- * The mean loss over all label tokens, whatever the batch size. Rows of like length are evaluated together, the longest
- * first, so that a batch too large for the memory shows at once.
+ * The loss on rows. Those of like length are evaluated together, the longest first, so that a batch too large for the memory shows at once.
  */
 export async function evaluateLoss(
   architecture: Seq2SeqArchitecture,
   weights: ModelWeights,
   examples: Examples,
-  options: { batchSize: number; threads: number; onBatch?: (done: number) => void; signal?: AbortSignal | undefined },
-): Promise<number> {
+  options: {
+    batchSize: number;
+    threads: number;
+    onBatch?: (done: number) => void;
+    findDocuments?: FindDocuments | undefined;
+    signal?: AbortSignal | undefined;
+  },
+): Promise<EvaluatedLoss> {
   const programs = new Map<number, Program>();
   const programFor = (groups: number): Program => {
     const isZero = (name: string) => weights.isZero(name);
@@ -40,10 +53,12 @@ export async function evaluateLoss(
     for (let start = 0; start < order.length; start += options.batchSize) {
       options.signal?.throwIfAborted();
       const rows = Array.from(order.subarray(start, start + options.batchSize), (row) => examples.at(row));
-      const batch = createBatch(rows, architecture);
-      const fed = feedTensors(batch.feeds);
-      const results = await programFor(batch.groups).run({ ...inputs, ...fed });
-      total += (results.loss!.data as Float32Array)[0]! * batch.labelCount;
+      const batch = await makeBatch(rows, architecture, options);
+      const program = programFor(batch.groups);
+      const fed = feedTensors(batch.feeds, program);
+      const results = await program.run({ ...inputs, ...fed });
+      const loss = (results.loss!.data as Float32Array)[0]!;
+      total += architecture.retrieval ? loss : loss * batch.labelCount;
       labels += batch.labelCount;
       disposeAll(fed, results);
       options.onBatch?.(start + batch.rows);
@@ -52,5 +67,5 @@ export async function evaluateLoss(
     for (const program of programs.values()) program.dispose();
     disposeAll(inputs);
   }
-  return total / Math.max(1, labels);
+  return { mean: total / Math.max(1, labels), sum: total };
 }

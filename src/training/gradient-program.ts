@@ -123,7 +123,7 @@ export class GradientProgram {
    */
   async run(batch: Batch, draw: number, accumulate: boolean): Promise<number> {
     const { graph, program, inputs, outputs } = this.#get({ accumulate, groups: batch.groups });
-    const fed = feedTensors(batch.feeds);
+    const fed = feedTensors(batch.feeds, program);
     const masks = await this.#drawMasks(draw, graph.dropoutSites, batch);
     const results = await program.run({ ...inputs, ...fed, ...masks }, outputs);
     disposeAll(fed, masks);

@@ -13,13 +13,13 @@ const COST_OF_RECTANGLE = 20_000;
  * The examples of a batch in groups, each to be one rectangle for attention: one group, unless lengths differ so much that
  * several rectangles have far fewer places. Within several groups the longest come first.
  */
-export function rectanglesOf(examples: readonly Example[]): (readonly Example[])[] {
+export function rectanglesOf<T extends Example>(examples: readonly T[]): (readonly T[])[] {
   const tokens = examples.reduce((sum, { source, target }) => sum + source.length + target.length, 0);
   const least = COST_OF_TOKEN * tokens + COST_OF_RECTANGLE;
   // A batch whose whole attention costs less cannot gain.
   if (examples.length < 2 || placesOf(examples) < least) return [examples];
   const sorted = [...examples].sort((a, b) => b.source.length + b.target.length - (a.source.length + a.target.length));
-  const groups: (readonly Example[])[] = [sorted];
+  const groups: (readonly T[])[] = [sorted];
   while (groups.length < MOST) {
     const cuts = groups.map((group) => bestCut(group));
     const best = cuts.reduce((most, cut, group) => (cut.saved > cuts[most]!.saved ? group : most), 0);

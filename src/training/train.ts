@@ -3,11 +3,11 @@ import { writeFileWhole } from '../checkpoints/index.js';
 import { Seq2SeqError } from '../errors.js';
 import { KernelPool } from '../kernels/index.js';
 import { formatRate, Progress } from '../progress.js';
-import { createBatch } from './batch.js';
 import { BatchFeed } from './batch-feed.js';
 import type { BatchPlan } from './batches.js';
 import { judge } from './best-result.js';
 import { GradientProgram } from './gradient-program.js';
+import { makeBatch } from './make-batch.js';
 import {
   createOptimizer,
   createSchedule,
@@ -144,7 +144,7 @@ class Training {
     const done = noSums();
     for (let i = 0; i < count; i++) {
       signal?.throwIfAborted();
-      const batch = feed.take(state.batch_in_epoch + i);
+      const batch = await feed.take(state.batch_in_epoch + i);
       const running = this.#program.run(batch, state.batch_number + i, i > 0);
       feed.prepare(state.batch_in_epoch + i);
       done.loss += await running;
@@ -338,15 +338,17 @@ class Training {
   #epochPlan() {
     const { epoch } = this.#state;
     if (this.#plan?.epoch === epoch) return this.#plan;
-    const { architecture, examples, options, plan } = this.#run;
+    const { architecture, examples, options, plan, findDocuments } = this.#run;
     const batches = plan.epoch(epoch);
     const { gradientAccumulationSteps: together } = options;
     const make = (index: number) => {
       const rows = Array.from(batches.at(index), (row) => examples.at(row));
       const inStep = Math.min(together, batches.count - (index - (index % together)));
-      return createBatch(rows, architecture, 1 / inStep);
+      return makeBatch(rows, architecture, { share: 1 / inStep, findDocuments });
     };
-    this.#plan = { epoch, batches, feed: new BatchFeed(make, batches.count, options.dataloaderNumWorkers) };
+    // What is looked up depends on the weights, which the step before changes.
+    const ahead = architecture.retrieval ? 0 : options.dataloaderNumWorkers;
+    this.#plan = { epoch, batches, feed: new BatchFeed(make, batches.count, ahead) };
     return this.#plan;
   }
 

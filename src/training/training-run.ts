@@ -3,6 +3,7 @@ import type { ModelWeights, Seq2SeqArchitecture } from '../models/index.js';
 import type { JudgingOptions } from './best-result.js';
 import type { Examples } from './examples.js';
 import type { GroupOptions, ScheduleName, ScheduleOptions } from './optimizers/index.js';
+import type { FindDocuments } from './rag-batch.js';
 import type { ResumePoint, SavedWithModel } from './run-directory.js';
 import type { RunPlan } from './run-plan.js';
 import type { RunIdentity } from './trainer-state.js';
@@ -89,6 +90,8 @@ export interface TrainingRun {
   /** Writes the model as it is now to a directory, with further files. */
   readonly save: (directory: string, extra: SavedWithModel) => Promise<void>;
   readonly evaluate?: ((signal: AbortSignal | undefined) => Promise<Evaluation>) | undefined;
+  /** Of a model that retrieves. */
+  readonly findDocuments?: FindDocuments | undefined;
   readonly loggers?: readonly RunLogger[];
   readonly callbacks?: TrainingCallbacks;
   readonly signal?: AbortSignal | undefined;

@@ -1,0 +1,5 @@
+/** A piece of text that can be found, and what it is from. */
+export interface Passage {
+  readonly title: string;
+  readonly text: string;
+}
