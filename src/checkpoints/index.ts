@@ -1,6 +1,7 @@
 export { makeDirectory } from './directory.js';
-export type { ElementTypeName } from './element-types.js';
+export { type ElementType, type ElementTypeName, elementTypes } from './element-types.js';
 export { checkFinite } from './finite.js';
+export { InputFile } from './input-file.js';
 export { type JsonObject, type JsonValue, readJsonObject } from './json.js';
 export { type CheckpointLayout, checkpointLayout } from './layout.js';
 export { type ExpectedWeight, type MatchedWeights, type MatchOptions, matchWeights } from './match.js';

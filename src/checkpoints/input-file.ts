@@ -8,15 +8,18 @@ const damaged = 'Download it again or check the disk.';
 export class InputFile {
   readonly path: string;
   readonly size: number;
+  readonly #area: string;
   readonly #descriptor: number;
   #open = true;
 
-  constructor(path: string) {
+  /** `area` opens error messages. */
+  constructor(path: string, area = 'checkpoint') {
     this.path = path;
+    this.#area = area;
     try {
       // Checked before opening: opening a named pipe would wait for its writer.
       const stats = fs.statSync(path);
-      if (!stats.isFile()) fail('checkpoint', `${path} is not a file. Give the path of a file.`);
+      if (!stats.isFile()) fail(area, `${path} is not a file. Give the path of a file.`);
       this.size = stats.size;
       this.#descriptor = fs.openSync(path, 'r');
     } catch (error) {
@@ -26,7 +29,7 @@ export class InputFile {
 
   /** Fills `into`, which may be a view of shared memory, with the bytes from `position` on. */
   read(position: number, into: NodeJS.ArrayBufferView): void {
-    if (!this.#open) fail('checkpoint', `${this.path} was closed. Read the weights before closing their checkpoint.`);
+    if (!this.#open) fail(this.#area, `${this.path} was closed. Read from it before closing it.`);
     for (let done = 0; done < into.byteLength; ) {
       let count: number;
       try {
@@ -48,7 +51,7 @@ export class InputFile {
 
   /** Fails with `<path> <problem>. <remedy>`; unless told otherwise the file is taken to be damaged. */
   refuse(problem: string, remedy = damaged, cause?: unknown): never {
-    return fail('checkpoint', `${this.path} ${problem}. ${remedy}`, cause);
+    return fail(this.#area, `${this.path} ${problem}. ${remedy}`, cause);
   }
 
   close(): void {

@@ -13,11 +13,13 @@ const remedy = 'Download it again, or mend it in a text editor.';
 interface JsonOptions {
   /** Refuses an object that has one key twice, which JSON.parse lets pass in silence. */
   readonly uniqueKeys?: boolean;
+  /** Opens error messages. */
+  readonly area?: string;
 }
 
 /** The object a JSON file holds. */
 export function readJsonObject(path: string, options?: JsonOptions): JsonObject {
-  const file = new InputFile(path);
+  const file = new InputFile(path, options?.area);
   try {
     if (file.size > largestFile)
       file.refuse(`has ${file.size} bytes, which no JSON file of a model has`, 'Check the path.');

@@ -1,5 +1,7 @@
 /** Rows of texts from files and programs, rows of tokens, and random numbers that are the same everywhere. */
 export type { ArrowTableLike } from './arrow.js';
+export { readText } from './decode.js';
+export { parseDelimited } from './delimited.js';
 export {
   type EncodedRows,
   type EncodeLimits,

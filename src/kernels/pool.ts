@@ -35,6 +35,17 @@ interface KernelArguments {
   ];
   sumOfSquares: [x: number, count: number];
   dropoutMask: [mask: number, count: number, key1: number, key2: number, counter: number, threshold: number];
+  innerProduct: [a: number, b: number, count: number];
+  squaredDistance: [a: number, b: number, count: number];
+  rowDistances: [
+    query: number,
+    table: number,
+    ids: number,
+    rows: number,
+    dimension: number,
+    metric: number,
+    out: number,
+  ];
 }
 type Kernel = keyof KernelArguments;
 

@@ -1,12 +1,5 @@
+import type { Nearest } from './faiss/index.js';
 import type { Passage } from './passage.js';
-
-/** The best passages for several queries, those of a query side by side, best first. */
-export interface SearchResults {
-  /** Numbers of passages; −1 where fewer were found than asked for. */
-  readonly ids: Float64Array;
-  /** Inner products, or of an index of distances the squared distances. */
-  readonly scores: Float32Array;
-}
 
 /** Passages with their vectors, and a way to find those nearest to others. */
 export interface Knowledge {
@@ -15,10 +8,12 @@ export interface Knowledge {
   readonly count: number;
   /** Numbers of a vector. */
   readonly dimension: number;
-  /** @param queries [n, dimension] */
-  search(queries: Float32Array, k: number): Promise<SearchResults>;
+  /** Numbers of passages, best first. @param queries [n, dimension] */
+  search(queries: Float32Array, k: number): Promise<Nearest>;
   passages(ids: ArrayLike<number>): Promise<Passage[]>;
   /** [ids, dimension] */
   vectors(ids: ArrayLike<number>): Promise<Float32Array>;
+  /** Leaves it in a directory, if it is made of files. */
+  saveTo?(directory: string): Promise<void>;
   close(): Promise<void>;
 }

@@ -8,6 +8,7 @@ export {
 export type { Merge } from './byte-pair-encoder.js';
 export { loadTokenizer, tokenizerFamilies } from './load.js';
 export { marianJson } from './marian-json.js';
+export { strip } from './python-cuts.js';
 export { directorySource, memorySource, type TokenizerLoadOptions, type TokenizerSource } from './source.js';
 export { TextStream } from './text-stream.js';
 export type {

@@ -203,3 +203,69 @@ export function dropoutMask(mask: usize, count: usize, key1: i32, key2: i32, cou
     v128.store(mask + i, v128.and(kept, one));
   }
 }
+
+/** Σ aᵢ·bᵢ over vectors that may begin anywhere. */
+export function innerProduct(a: usize, b: usize, count: usize): f32 {
+  const vectors = count & ~15;
+  let s0 = f32x4.splat(0);
+  let s1 = f32x4.splat(0);
+  let s2 = f32x4.splat(0);
+  let s3 = f32x4.splat(0);
+  for (let i: usize = 0; i < vectors; i += 16) {
+    const p = a + i * 4;
+    const q = b + i * 4;
+    s0 = f32x4.add(s0, f32x4.mul(v128.load(p), v128.load(q)));
+    s1 = f32x4.add(s1, f32x4.mul(v128.load(p, 16), v128.load(q, 16)));
+    s2 = f32x4.add(s2, f32x4.mul(v128.load(p, 32), v128.load(q, 32)));
+    s3 = f32x4.add(s3, f32x4.mul(v128.load(p, 48), v128.load(q, 48)));
+  }
+  let total = lanesSum(f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3)));
+  for (let i = vectors; i < count; i++) total += load<f32>(a + i * 4) * load<f32>(b + i * 4);
+  return total;
+}
+
+/** Σ (aᵢ − bᵢ)² over vectors that may begin anywhere. */
+export function squaredDistance(a: usize, b: usize, count: usize): f32 {
+  const vectors = count & ~15;
+  let s0 = f32x4.splat(0);
+  let s1 = f32x4.splat(0);
+  let s2 = f32x4.splat(0);
+  let s3 = f32x4.splat(0);
+  for (let i: usize = 0; i < vectors; i += 16) {
+    const p = a + i * 4;
+    const q = b + i * 4;
+    const d0 = f32x4.sub(v128.load(p), v128.load(q));
+    const d1 = f32x4.sub(v128.load(p, 16), v128.load(q, 16));
+    const d2 = f32x4.sub(v128.load(p, 32), v128.load(q, 32));
+    const d3 = f32x4.sub(v128.load(p, 48), v128.load(q, 48));
+    s0 = f32x4.add(s0, f32x4.mul(d0, d0));
+    s1 = f32x4.add(s1, f32x4.mul(d1, d1));
+    s2 = f32x4.add(s2, f32x4.mul(d2, d2));
+    s3 = f32x4.add(s3, f32x4.mul(d3, d3));
+  }
+  let total = lanesSum(f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3)));
+  for (let i = vectors; i < count; i++) {
+    const d = load<f32>(a + i * 4) - load<f32>(b + i * 4);
+    total += d * d;
+  }
+  return total;
+}
+
+// @ts-ignore: decorator
+@inline
+function lanesSum(x: v128): f32 {
+  return (f32x4.extract_lane(x, 0) + f32x4.extract_lane(x, 1)) + (f32x4.extract_lane(x, 2) + f32x4.extract_lane(x, 3));
+}
+
+/**
+ * What lies between a query and `rows` of a table of vectors that begins at `table`: into `out`, for each row number at `ids`.
+ * `metric` 0: the negative inner product; 1: the squared distance.
+ */
+export function rowDistances(query: usize, table: usize, ids: usize, rows: usize, dimension: usize, metric: i32, out: usize): void {
+  const width = dimension * 4;
+  for (let i: usize = 0; i < rows; i++) {
+    const row = table + <usize>load<u32>(ids + i * 4) * width;
+    const distance = metric == 0 ? -innerProduct(query, row, dimension) : squaredDistance(query, row, dimension);
+    store<f32>(out + i * 4, distance);
+  }
+}

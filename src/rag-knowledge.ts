@@ -1,0 +1,170 @@
+import { existsSync, statSync } from 'node:fs';
+import path from 'node:path';
+import process from 'node:process';
+import type { Seq2SeqArgs } from './args/index.js';
+import { physicalCores } from './engine/index.js';
+import { fail, nearest } from './errors.js';
+import {
+  buildKnowledge,
+  ContextEncoder,
+  findDataset,
+  type IndexSettings,
+  type Knowledge,
+  openIndexed,
+  temporaryDirectory,
+} from './rag/index.js';
+
+/** Where a model that retrieves looks; names as in Simple Transformers. */
+export interface KnowledgeOptions {
+  /** A TSV file of titles and texts, or the directory of a dataset. Without it a few built-in passages are used. */
+  knowledgeDataset?: string | undefined;
+  /** How it is indexed: `custom` (the default), `hf`, `legacy` or `pgvector`. */
+  indexName?: string | undefined;
+  /** The Faiss index of a dataset, where it does not lie beside it. */
+  indexPath?: string | undefined;
+  /** Of `pgvector`: the address of the database. */
+  indexUrl?: string | undefined;
+  /** A DPRContextEncoder, or a BERT: makes vectors of the passages of a TSV file. */
+  dprCtxEncoderModelName?: string | undefined;
+}
+
+const INDEX_NAMES = ['custom', 'hf', 'legacy', 'pgvector'];
+/** In a model's directory. */
+export const KNOWLEDGE_FOLDER = 'knowledge_dataset';
+
+export interface KnowledgeSurroundings {
+  readonly args: Seq2SeqArgs;
+  /** Of the model; undefined when it is put together from others. */
+  readonly modelDirectory: string | undefined;
+  /** The directory of a name. */
+  readonly find: (name: string) => Promise<string>;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What the options say, as far as it can be told from them alone. */
+export function checkKnowledgeOptions({ knowledgeDataset, indexName, indexPath, indexUrl }: KnowledgeOptions): void {
+  if (indexName !== undefined && !INDEX_NAMES.includes(indexName)) {
+    const meant = nearest(indexName, INDEX_NAMES);
+    fail(
+      'knowledge',
+      `there is no index "${indexName}". ${meant ? `Did you mean ${meant}? ` : ''}Known: ${INDEX_NAMES.join(', ')}.`,
+    );
+  }
+  if (indexName === 'pgvector' && indexUrl === undefined) {
+    fail('knowledge', 'an index pgvector needs indexUrl: postgres://user:password@host/database.');
+  }
+  if (indexUrl !== undefined && indexName !== 'pgvector') {
+    fail('knowledge', 'indexUrl is of an index pgvector. Set indexName to pgvector, or leave indexUrl out.');
+  }
+  const isFile = knowledgeDataset !== undefined && statSync(knowledgeDataset, { throwIfNoEntry: false })?.isFile();
+  if (indexPath !== undefined && isFile) {
+    fail(
+      'knowledge',
+      `indexPath is the index of a dataset, but ${knowledgeDataset} is a file of texts. Leave indexPath out.`,
+    );
+  }
+}
+
+/** Opens the knowledge of a model, and makes what is missing of it. */
+export async function openKnowledge(
+  options: KnowledgeOptions,
+  surroundings: KnowledgeSurroundings,
+): Promise<Knowledge> {
+  checkKnowledgeOptions(options);
+  const { indexName, indexPath, indexUrl } = options;
+  if (indexName === 'pgvector') return openPgvector({ url: indexUrl! });
+  const place = options.knowledgeDataset ?? ownKnowledge(surroundings.modelDirectory);
+  if (indexName === 'legacy') {
+    return openLegacyKnowledge(
+      indexPath ??
+        place ??
+        fail('knowledge', 'an index legacy needs indexPath: the directory of the original DPR files.'),
+      indexSettings(surroundings),
+    );
+  }
+  const stats = place === undefined ? undefined : statSync(place, { throwIfNoEntry: false });
+  if (place !== undefined && !stats) refuseMissing(place, indexName);
+  if (stats?.isDirectory()) {
+    const { dataset, index } = findDataset(place!);
+    const saves = surroundings.args.saveKnowledgeDataset;
+    return openIndexed({ directory: dataset, index: indexPath ?? index, saves }, indexSettings(surroundings));
+  }
+  if (place === undefined && indexPath !== undefined) {
+    fail(
+      'knowledge',
+      'indexPath is the index of a dataset. Give knowledgeDataset as well: the directory of that dataset.',
+    );
+  }
+  return knowledgeOfTexts(place, options, surroundings);
+}
+
+/** What a saved model brings with it. */
+function ownKnowledge(modelDirectory: string | undefined): string | undefined {
+  const place = modelDirectory && path.join(modelDirectory, KNOWLEDGE_FOLDER);
+  return place && existsSync(place) ? place : undefined;
+}
+
+function refuseMissing(place: string, indexName: string | undefined): never {
+  const isId = /^[\w.-]+(\/[\w.-]+)?$/.test(place);
+  const hint =
+    indexName === 'hf' && isId
+      ? 'Datasets are not fetched from the hub: save it in Python with load_dataset(…).save_to_disk(…), and give that directory.'
+      : 'Give a TSV file of titles and texts, or the directory of a dataset.';
+  return fail('knowledge', `there is no knowledge dataset at ${place}. ${hint}`);
+}
+
+/** Passages of a TSV file, or those that are built in. */
+async function knowledgeOfTexts(
+  file: string | undefined,
+  { dprCtxEncoderModelName }: KnowledgeOptions,
+  surroundings: KnowledgeSurroundings,
+): Promise<Knowledge> {
+  const { args, find } = surroundings;
+  const name =
+    dprCtxEncoderModelName ??
+    fail(
+      'knowledge',
+      `${file === undefined ? 'the built-in passages have' : `${file} has`} no vectors yet. Set dprCtxEncoderModelName to a context encoder that makes them, ` +
+        'or knowledgeDataset to a dataset that has them.',
+    );
+  if (file === undefined && !args.silent) {
+    process.stderr.write(
+      'knowledge: no knowledgeDataset is given; a few built-in passages of general knowledge are used.\n',
+    );
+  }
+  const settings = indexSettings(surroundings);
+  const encoder = ContextEncoder.load(await find(name), settings.threads);
+  try {
+    requireSize(args, encoder);
+    const isKept = file !== undefined && args.saveKnowledgeDataset;
+    const folder = isKept ? undefined : await temporaryDirectory();
+    const directory = path.join(folder?.directory ?? args.outputDir, KNOWLEDGE_FOLDER);
+    const passages = passageOptions(args);
+    const knowledge = await buildKnowledge(
+      { file, passages, encoder, batchSize: args.ragEmbedBatchSize, directory, release: folder?.remove },
+      settings,
+    );
+    return knowledge;
+  } finally {
+    encoder.dispose();
+  }
+}
+
+export function passageOptions({ splitTextN, splitTextCharacter, includeTitleInCorpus, encoding }: Seq2SeqArgs) {
+  return { splitTextN, splitTextCharacter, includeTitle: includeTitleInCorpus, encoding };
+}
+
+/** Whether the option `faissD` agrees with what the encoder makes. */
+export function requireSize({ faissD }: Seq2SeqArgs, { size }: ContextEncoder): void {
+  if (faissD !== undefined && faissD !== size) {
+    fail(
+      'knowledge',
+      `faissD is ${faissD}, but the context encoder makes vectors of ${size} numbers. Leave faissD out.`,
+    );
+  }
+}
+
+function indexSettings({ args, signal }: Pick<KnowledgeSurroundings, 'args' | 'signal'>): IndexSettings {
+  const { faissIndexType, faissM, silent, threads = physicalCores() } = args;
+  return { type: faissIndexType, m: faissM, threads, silent, signal };
+}

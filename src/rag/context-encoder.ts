@@ -1,0 +1,94 @@
+import { createHash } from 'node:crypto';
+import { type Checkpoint, checkFinite, matchWeights, openCheckpoint } from '../checkpoints/index.js';
+import { compile, type Program, type Tensor } from '../engine/index.js';
+import { fail } from '../errors.js';
+import {
+  Builder,
+  ConfigReader,
+  type DprEncoder,
+  disposeAll,
+  dprEncoder,
+  feedTensors,
+  ModelWeights,
+  packTexts,
+  textInput,
+  weightTensor,
+} from '../models/index.js';
+import { loadTokenizer, type Tokenizer } from '../tokenizers/index.js';
+import { asDpr } from './dpr-checkpoint.js';
+import { encodePair } from './pair-tokens.js';
+import type { Passage } from './passage.js';
+
+/** Turns passages into the vectors that they are found by: DPR's context encoder, or a BERT in its place. */
+export class ContextEncoder {
+  /** Numbers of a vector. */
+  readonly size: number;
+  /** What tells its vectors from those of another encoder. */
+  readonly fingerprint: string;
+  readonly #tokenizer: Tokenizer;
+  readonly #maxLength: number;
+  readonly #program: Program;
+  readonly #constants: Readonly<Record<string, Tensor>>;
+
+  private constructor(encoder: DprEncoder, weights: ModelWeights, tokenizer: Tokenizer, threads: number) {
+    this.size = encoder.size;
+    this.fingerprint = fingerprintOf(weights, tokenizer);
+    this.#tokenizer = tokenizer;
+    this.#maxLength = Math.min(encoder.maxLength, tokenizer.modelMaxLength ?? Number.POSITIVE_INFINITY);
+    const m = Builder.create({ parameters: encoder.parameters, training: false });
+    const vectors = encoder.encode(m, textInput());
+    this.#constants = Object.fromEntries(m.parameterNames.map((name) => [name, weightTensor(weights, name)]));
+    this.#program = compile({ vectors }, { name: 'context encoder', threads, constants: this.#constants });
+  }
+
+  /** @param directory of a DPRContextEncoder or a BERT, with its tokenizer */
+  static load(directory: string, threads: number): ContextEncoder {
+    const checkpoint = openCheckpoint(directory);
+    try {
+      const opened = asDpr<Checkpoint>(checkpoint, 'context', directory);
+      const encoder = dprEncoder(new ConfigReader(opened.config), 'context');
+      const { matched } = matchWeights(opened.weights, encoder.parameters, { architecture: 'a context encoder' });
+      const weights = new ModelWeights(encoder.parameters);
+      for (const [name, weight] of matched) {
+        weight.read(weights.array(name));
+        if (!weights.isFinite(name)) checkFinite(name, weights.array(name));
+      }
+      const tokenizer = loadTokenizer(directory, 'bert');
+      if (tokenizer.vocabSize > encoder.vocabSize) {
+        fail(
+          'tokenizer',
+          `that of ${directory} has ${tokenizer.vocabSize} tokens, but the context encoder has embeddings for ${encoder.vocabSize}. ` +
+            'Use the tokenizer that the encoder was trained with.',
+        );
+      }
+      return new ContextEncoder(encoder, weights, tokenizer, threads);
+    } finally {
+      checkpoint.close();
+    }
+  }
+
+  tokens({ title, text }: Passage): Int32Array {
+    return encodePair(this.#tokenizer, title, text, this.#maxLength);
+  }
+
+  /** [texts, size] */
+  async encode(texts: readonly Int32Array[]): Promise<Float32Array> {
+    const fed = feedTensors(packTexts(texts), this.#program);
+    const results = await this.#program.run(fed);
+    const vectors = results.vectors!.data as Float32Array;
+    disposeAll(fed, results);
+    return vectors;
+  }
+
+  dispose(): void {
+    this.#program.dispose();
+    disposeAll(this.#constants);
+  }
+}
+
+function fingerprintOf(weights: ModelWeights, tokenizer: Tokenizer): string {
+  const hash = createHash('sha256');
+  for (const name of weights.specs.keys()) hash.update(name).update(Buffer.from(weights.array(name)));
+  for (const [name, content] of tokenizer.files()) hash.update(name).update(content);
+  return hash.digest('hex');
+}

@@ -1,0 +1,3 @@
+/** Texts as passages. */
+export { builtInPassages } from './built-in.js';
+export { type PassageOptions, readPassages } from './read.js';
