@@ -5,6 +5,7 @@ import { type ModelType, modelTypes } from './model-types.js';
 export type ModelNames =
   | { readonly kind: 'whole'; readonly name: string }
   | { readonly kind: 'halves'; readonly encoder: string; readonly decoder: string }
+  | { readonly kind: 'retrieval'; readonly name: string; readonly questionEncoder: string }
   | { readonly kind: 'fresh' };
 
 export interface ModelChoice {
@@ -14,7 +15,7 @@ export interface ModelChoice {
 
 /** The ways of naming a model, as Simple Transformers has them. */
 export interface ChoiceOptions {
-  /** The type of one checkpoint for both sides: `bart`, `mbart`, `mbart50`, `marian`. */
+  /** The type of one checkpoint for both sides: `bart`, `mbart`, `mbart50`, `marian`, `rag-token`, `rag-sequence`. */
   encoderDecoderType?: string | undefined;
   /** A directory or hub id. Without it, and without the two below, `config` describes a fresh model. */
   encoderDecoderName?: string | undefined;
@@ -23,9 +24,10 @@ export interface ChoiceOptions {
   encoderName?: string | undefined;
   /** A BERT; where its checkpoint has no cross-attention, that starts fresh. */
   decoderName?: string | undefined;
+  /** A DPRQuestionEncoder or a BERT, for a rag-token or rag-sequence whose `encoderDecoderName` is a generator alone. */
+  ragQuestionEncoderModelName?: string | undefined;
 }
 
-const RETRIEVAL = ['rag-token', 'rag-sequence'];
 const WAYS =
   'Give encoderDecoderType with encoderDecoderName, or encoderType with encoderName and decoderName, or a type with a config.';
 
@@ -38,19 +40,32 @@ export function chooseModel(options: ChoiceOptions, hasConfig: boolean): ModelCh
   const given = encoderDecoderType ?? encoderType ?? fail('model', `no type is given. ${WAYS}`);
   const type = checkType(given);
   const isGeneric = modelTypes[type] === 'encoder-decoder';
+  const isRetrieving = modelTypes[type] === 'rag';
+  const { ragQuestionEncoderModelName: questionEncoder } = options;
+  if (questionEncoder !== undefined && !isRetrieving) {
+    fail('model', `ragQuestionEncoderModelName is of a rag-token or rag-sequence, not of a ${type}. Leave it out.`);
+  }
   if (encoderType !== undefined && !isGeneric) {
     fail('model', `a ${type} is no encoder of its own. Give it as encoderDecoderType, with encoderDecoderName.`);
   }
   if (encoderDecoderName !== undefined) {
     if (encoderName !== undefined || decoderName !== undefined)
       fail('model', `encoderDecoderName comes with ${encoderName ? 'an encoderName' : 'a decoderName'}. ${WAYS}`);
-    return { type, names: { kind: 'whole', name: encoderDecoderName } };
+    return questionEncoder === undefined
+      ? { type, names: { kind: 'whole', name: encoderDecoderName } }
+      : { type, names: { kind: 'retrieval', name: encoderDecoderName, questionEncoder } };
   }
   if (encoderName !== undefined || decoderName !== undefined) {
     if (!isGeneric) fail('model', `a ${type} has one name. Give it as encoderDecoderName.`);
     const missing = encoderName === undefined ? 'encoderName' : 'decoderName';
     if (encoderName === undefined || decoderName === undefined) fail('model', `${missing} is missing. ${WAYS}`);
     return { type, names: { kind: 'halves', encoder: encoderName, decoder: decoderName } };
+  }
+  if (isRetrieving) {
+    fail(
+      'model',
+      `a ${type} is loaded, not started fresh. Give encoderDecoderName: a RAG's directory, or a BART's with ragQuestionEncoderModelName.`,
+    );
   }
   if (!hasConfig) fail('model', `no name and no config is given. ${WAYS}`);
   return { type, names: { kind: 'fresh' } };
@@ -60,9 +75,6 @@ function checkType(given: string): ModelType {
   // As model_args.json of Simple Transformers records a generic model.
   const type = given.endsWith('-bert') ? given.slice(0, -'-bert'.length) : given;
   if (Object.hasOwn(modelTypes, type)) return type as ModelType;
-  if (RETRIEVAL.includes(type)) {
-    fail('model', `${type} (retrieval-augmented generation) comes with a later release. Known: ${known()}.`);
-  }
   const meant = nearest(type, Object.keys(modelTypes));
   return fail('model', `there is no model type "${type}". ${meant ? `Did you mean ${meant}? ` : ''}Known: ${known()}.`);
 }

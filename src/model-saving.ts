@@ -1,9 +1,11 @@
+import path from 'node:path';
 import { type Seq2SeqArgs, toPythonJson } from './args/index.js';
 import { saveCheckpoint, type TensorToSave } from './checkpoints/index.js';
 import { ARGS_FILE, RAG_TOKENIZERS } from './model-loading.js';
 import type { ModelParts } from './model-parts.js';
 import { blockShapes, type JsonObject, type ModelPart, QUANTIZED } from './models/index.js';
 import { quantizationConfig, withoutQuantization } from './quantization.js';
+import { KNOWLEDGE_FOLDER } from './rag-knowledge.js';
 import type { Tokenizer } from './tokenizers/index.js';
 
 type FileContent = string | Uint8Array;
@@ -46,6 +48,15 @@ export async function saveModel(
   for (const [name, content] of beside.files ?? []) files.set(name, content);
   for (const [name, tensors] of beside.weights ?? []) weights.set(name, tensors);
   await saveCheckpoint(directory, { files, weights });
+}
+
+/** Leaves the knowledge of a model that retrieves beside it, if the options say so. */
+export async function saveKnowledge(
+  directory: string,
+  { retriever }: ModelParts,
+  { saveKnowledgeDataset }: Seq2SeqArgs,
+): Promise<void> {
+  if (saveKnowledgeDataset) await retriever?.knowledge.saveTo?.(path.join(directory, KNOWLEDGE_FOLDER));
 }
 
 /** A half's config.json; the decoder's also says where answers start and end, which has no other place. */

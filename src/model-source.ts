@@ -3,19 +3,22 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { checkArgs, parseArgs, type Seq2SeqArgs, type Seq2SeqArgsInput } from './args/index.js';
 import type { Tokenizers } from './data/index.js';
+import { physicalCores } from './engine/index.js';
 import { fail, refuseUnknown } from './errors.js';
 import { createFreshModel } from './fresh-model.js';
 import { type HubOptions, resolveModel } from './hub/index.js';
-import { type ChoiceOptions, chooseModel } from './model-choice.js';
-import { type LoadedModel, loadModel, loadTokenizers, savedArgs } from './model-loading.js';
+import { type ChoiceOptions, chooseModel, type ModelNames } from './model-choice.js';
+import { type LoadedModel, loadModel, loadTokenizers, type ModelPlace, savedArgs } from './model-loading.js';
 import { type ModelParts, withSpecialTokens } from './model-parts.js';
 import type { ModelType } from './model-types.js';
 import { quantizeWeights } from './models/index.js';
 import { pick } from './pick.js';
+import { Retriever } from './rag/index.js';
+import { type KnowledgeOptions, type KnowledgeSurroundings, openKnowledge } from './rag-knowledge.js';
 import type { NewSpecialTokens, Tokenizer } from './tokenizers/index.js';
 
 /** Which model, and how to get it. Download options are those of the hub's client in Python. */
-export interface LoadOptions extends ChoiceOptions, Omit<HubOptions, 'silent' | 'onProgress'> {
+export interface LoadOptions extends ChoiceOptions, KnowledgeOptions, Omit<HubOptions, 'silent' | 'onProgress'> {
   /** Values of config.json that override the checkpoint's, or that describe a fresh model. */
   config?: Readonly<Record<string, unknown>> | undefined;
   /** Further special tokens of the sources' tokenizer: a list, or by name as in `{ sep_token: '<sep>' }`. */
@@ -37,12 +40,21 @@ const HUB_OPTIONS = [
   'endpoint',
   'signal',
 ] as const satisfies (keyof LoadOptions)[];
+const KNOWLEDGE_OPTIONS = [
+  'knowledgeDataset',
+  'indexName',
+  'indexPath',
+  'indexUrl',
+  'dprCtxEncoderModelName',
+] as const satisfies (keyof KnowledgeOptions)[];
 const LOAD_OPTIONS = [
   'encoderDecoderType',
   'encoderDecoderName',
   'encoderType',
   'encoderName',
   'decoderName',
+  'ragQuestionEncoderModelName',
+  ...KNOWLEDGE_OPTIONS,
   'config',
   'additionalSpecialTokensEncoder',
   'additionalSpecialTokensDecoder',
@@ -69,17 +81,55 @@ export async function obtainModel(options: LoadOptions): Promise<LoadedModel & {
     const parts = withSpecialTokens(createFreshModel(changes, type, tokenizers, seed), specialTokens, seed);
     return { parts, args: parseArgs({ ...given, modelType: type }), warnings: [] };
   }
-  const isWhole = names.kind === 'whole';
-  const place = isWhole
-    ? { whole: await find(names.name) }
-    : { encoder: await find(names.encoder), decoder: await find(names.decoder) };
+  const place = await placeOf(names, find);
   const saved = 'whole' in place ? savedArgs(place.whole) : { args: {}, warnings: [] };
   const layered = { ...saved.args, ...given };
   const tokenizers = { ...tokenizerSettings(layered), directory: await tokenizerDirectory(place, layered, find) };
-  const { parts, warnings } = loadModel(place, { type, changes, seed, specialTokens, tokenizers });
-  const modelName = isWhole ? names.name : `${names.encoder}-${names.decoder}`;
+  const modelName = names.kind === 'halves' ? `${names.encoder}-${names.decoder}` : names.name;
   const args = parseArgs({ ...layered, modelName, modelType: type });
-  return { parts: quantizedAsAsked(parts, args), args, warnings: [...saved.warnings, ...warnings] };
+  const { parts, warnings } = loadModel(place, { type, changes, seed, specialTokens, tokenizers });
+  const asked = quantizedAsAsked(parts, args);
+  const modelDirectory = 'whole' in place ? place.whole : undefined;
+  const surroundings = { args, modelDirectory, find, signal: options.signal };
+  return {
+    parts: await withKnowledge(asked, options, surroundings),
+    args,
+    warnings: [...saved.warnings, ...warnings],
+  };
+}
+
+async function placeOf(names: Exclude<ModelNames, { kind: 'fresh' }>, find: Finder): Promise<ModelPlace> {
+  switch (names.kind) {
+    case 'whole':
+      return { whole: await find(names.name) };
+    case 'halves':
+      return { encoder: await find(names.encoder), decoder: await find(names.decoder) };
+    case 'retrieval':
+      return { generator: await find(names.name), questionEncoder: await find(names.questionEncoder) };
+  }
+}
+
+/** Gives a model that retrieves what it retrieves from. */
+async function withKnowledge(
+  parts: ModelParts,
+  options: KnowledgeOptions,
+  surroundings: KnowledgeSurroundings,
+): Promise<ModelParts> {
+  const { architecture, weights, tokenizers } = parts;
+  const { retrieval, type } = architecture;
+  if (!retrieval) {
+    const given = KNOWLEDGE_OPTIONS.find((name) => options[name] !== undefined);
+    if (given) fail('model', `${given} is of a rag-token or rag-sequence, not of a ${type}. Leave it out.`);
+    return parts;
+  }
+  const knowledge = await openKnowledge(options, surroundings);
+  try {
+    const threads = surroundings.args.threads ?? physicalCores();
+    return { ...parts, retriever: new Retriever({ knowledge, retrieval, weights, tokenizers, threads }) };
+  } catch (error) {
+    await knowledge.close();
+    throw error;
+  }
 }
 
 /** What `quantizedModel` promises, and what `dynamicQuantize` makes. */

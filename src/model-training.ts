@@ -6,7 +6,7 @@ import { optionsTable, type RunLogger, TensorBoardLogger, WandbLogger } from './
 import { restoreWeights } from './model-loading.js';
 import { findDocumentsOf, type ModelParts } from './model-parts.js';
 import type { ModelRows } from './model-rows.js';
-import { saveModel } from './model-saving.js';
+import { saveKnowledge, saveModel } from './model-saving.js';
 import { pick } from './pick.js';
 import {
   type Evaluation,
@@ -114,7 +114,11 @@ export async function trainParts(training: ModelTraining): Promise<TrainingResul
       runId,
       identity,
       resume,
-      save: (directory, extra) => saveModel(directory, parts, args, extra),
+      save: async (directory, extra) => {
+        await saveModel(directory, parts, args, extra);
+        const isEnd = path.resolve(directory) === path.resolve(outputDir);
+        if (isEnd || args.saveKnowledgeDatasetWithCheckpoints) await saveKnowledge(directory, parts, args);
+      },
       evaluate,
       findDocuments: findDocumentsOf(parts),
       loggers,

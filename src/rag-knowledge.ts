@@ -11,6 +11,8 @@ import {
   type IndexSettings,
   type Knowledge,
   openIndexed,
+  openLegacyKnowledge,
+  openPgvector,
   temporaryDirectory,
 } from './rag/index.js';
 
@@ -31,6 +33,8 @@ export interface KnowledgeOptions {
 const INDEX_NAMES = ['custom', 'hf', 'legacy', 'pgvector'];
 /** In a model's directory. */
 export const KNOWLEDGE_FOLDER = 'knowledge_dataset';
+/** What loading a model may leave in its output directory. */
+export const KNOWLEDGE_FOLDERS = [KNOWLEDGE_FOLDER, `${KNOWLEDGE_FOLDER}.partial`];
 
 export interface KnowledgeSurroundings {
   readonly args: Seq2SeqArgs;
@@ -75,12 +79,11 @@ export async function openKnowledge(
   if (indexName === 'pgvector') return openPgvector({ url: indexUrl! });
   const place = options.knowledgeDataset ?? ownKnowledge(surroundings.modelDirectory);
   if (indexName === 'legacy') {
-    return openLegacyKnowledge(
+    const directory =
       indexPath ??
-        place ??
-        fail('knowledge', 'an index legacy needs indexPath: the directory of the original DPR files.'),
-      indexSettings(surroundings),
-    );
+      place ??
+      fail('knowledge', 'an index legacy needs indexPath: the directory of the original files of DPR.');
+    return openLegacyKnowledge(directory, surroundings.args.threads ?? physicalCores());
   }
   const stats = place === undefined ? undefined : statSync(place, { throwIfNoEntry: false });
   if (place !== undefined && !stats) refuseMissing(place, indexName);

@@ -22,12 +22,13 @@ import {
   type TextPiece,
 } from './model-prediction.js';
 import { type ModelRows, type Purpose, prepareRows } from './model-rows.js';
-import { saveModel } from './model-saving.js';
+import { saveKnowledge, saveModel } from './model-saving.js';
 import { type LoadOptions, obtainModel } from './model-source.js';
 import { trainParts } from './model-training.js';
 import { quantizeWeights } from './models/index.js';
 import { pick } from './pick.js';
 import type { Bits } from './quantization.js';
+import { KNOWLEDGE_FOLDERS } from './rag-knowledge.js';
 import { requireEmpty } from './require-empty.js';
 import type { Tokenizer } from './tokenizers/index.js';
 import {
@@ -144,7 +145,7 @@ export class Seq2SeqModel {
     const outputDir = options.outputDir ?? args.outputDir;
     const resume = resumeOf(outputDir, options.resumeFromCheckpoint);
     if (!options.resumeFromCheckpoint && !args.overwriteOutputDir) {
-      requireEmpty(outputDir, 'outputDir', 'set overwriteOutputDir');
+      requireEmpty(outputDir, 'outputDir', 'set overwriteOutputDir', KNOWLEDGE_FOLDERS);
     }
     this.#args = args;
     this.#isTraining = true;
@@ -284,6 +285,7 @@ export class Seq2SeqModel {
   async saveModel(outputDir: string = this.#args.outputDir): Promise<void> {
     this.#requireRest();
     await saveModel(outputDir, this.#parts, this.#args);
+    await saveKnowledge(outputDir, this.#parts, this.#args);
   }
 
   /**
@@ -316,9 +318,10 @@ export class Seq2SeqModel {
     await exportModel(directory, this.#parts, this.#args);
   }
 
-  /** Frees the engine's memory. The model must not be used afterwards. */
+  /** Frees the engine's memory, and what documents are looked up in. The model must not be used afterwards. */
   dispose(): void {
     this.#releasePrograms();
+    this.#parts.retriever?.dispose();
   }
 
   #requireRest(): void {

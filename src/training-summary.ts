@@ -4,8 +4,10 @@ import type { ModelRows } from './model-rows.js';
 import {
   type BatchPlan,
   createBatch,
+  createRagBatch,
   type Examples,
   estimateMemory,
+  longestDocuments,
   memoryThere,
   type ParameterGroup,
   parameterGroups,
@@ -86,10 +88,11 @@ function memoryLine(
     const target = longest(rows, (row) => examples.targetLength(row));
     if (rows.length * (source + target) > most) [largest, most] = [rows, rows.length * (source + target)];
   }
-  const batch = createBatch(
-    Array.from(largest, (row) => examples.at(row)),
-    architecture,
-  );
+  const rows = Array.from(largest, (row) => examples.at(row));
+  const { retrieval } = architecture;
+  const batch = retrieval
+    ? createRagBatch(rows, longestDocuments(rows, retrieval), architecture, retrieval)
+    : createBatch(rows, architecture);
   const needed = estimateMemory(architecture, weights, groups, args, batch);
   const there = memoryThere();
   const sizes = `about ${gigabytes(needed)} needed, ${gigabytes(there)} there`;

@@ -16,7 +16,8 @@ export class QuestionEncoder {
   readonly #inputs: Readonly<Record<string, Tensor>>;
 
   constructor(retrieval: Retrieval, weights: ModelWeights, threads: number) {
-    const m = Builder.create({ parameters: weights.specs.values(), training: false });
+    const blocksOf = (name: string) => weights.quantized.get(name)?.blocks;
+    const m = Builder.create({ parameters: weights.specs.values(), training: false, blocksOf });
     const vectors = retrieval.encodeQuestions(m, textInput());
     this.#program = compile({ vectors }, { name: 'question encoder', threads });
     this.#inputs = weightInputs(this.#program, weights);

@@ -74,8 +74,14 @@ export class Retriever {
     });
   }
 
+  get knowledge(): Knowledge {
+    return this.#parts.knowledge;
+  }
+
   dispose(): void {
     this.#encoder.dispose();
+    // Files and connections close by themselves; nothing is left to wait for.
+    this.knowledge.close().catch(() => {});
   }
 }
 

@@ -13,7 +13,7 @@ export {
   parameterGroups,
   type ScheduleName,
 } from './optimizers/index.js';
-export { createRagBatch, type FindDocuments, type FoundDocuments } from './rag-batch.js';
+export { createRagBatch, type FindDocuments, type FoundDocuments, longestDocuments } from './rag-batch.js';
 export { type ResumePoint, resumePoint } from './run-directory.js';
 export { RunPlan } from './run-plan.js';
 export { resultsText } from './saved-state.js';

@@ -23,6 +23,12 @@ export interface FoundDocuments {
 /** Looks documents up for questions of token ids, as the model's weights are now. */
 export type FindDocuments = (questions: readonly Int32Array[]) => Promise<FoundDocuments[]>;
 
+/** Documents as long as they can be, for a batch that is only to be measured. */
+export function longestDocuments(examples: readonly Example[], { documents, size, maxCombinedLength }: Retrieval) {
+  const contexts = new Array<Int32Array>(documents).fill(new Int32Array(maxCombinedLength));
+  return examples.map((): FoundDocuments => ({ contexts, vectors: new Float32Array(documents * size) }));
+}
+
 /**
  * Packs questions with their documents: every document with its question is a source, and has the target to itself.
  * @param share multiplies the loss, which is the sum over all questions

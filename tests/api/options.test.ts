@@ -362,6 +362,7 @@ const effects: Record<OptionName, Effect> = {
   saveKnowledgeDatasetWithCheckpoints: notTaken,
   splitTextN: notTaken,
   splitTextCharacter: notTaken,
+  ragHidePadding: notTaken,
 };
 
 describe('the option', () => {
