@@ -82,9 +82,9 @@ async function firstAnswers(
   const progress = new Progress('Generating', texts.length, silent);
   try {
     const predictor = new Predictor(parts, { ...args, numReturnSequences: 1 }, searching);
-    const answers = await predictor.answer(texts, { onProgress: (done) => progress.update(done), signal });
+    const predictions = await predictor.predict(texts, { onProgress: (done) => progress.update(done), signal });
     progress.finish();
-    return answers.map(([best]) => best!.text);
+    return predictions.map(({ answers: [best] }) => best!.text);
   } finally {
     if (!programs) searching.dispose();
   }

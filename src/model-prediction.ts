@@ -89,12 +89,7 @@ export class Predictor {
     return { unfinished: this.#unfinished, answers: this.#answers, maxLength: this.options.maxLength };
   }
 
-  /** For each text its answers, best first. */
-  async answer(texts: readonly string[], run: AnswerRun = {}): Promise<Answer[][]> {
-    return (await this.predict(texts, run)).map(({ answers }) => [...answers]);
-  }
-
-  /** As {@link answer}, with what was read for them. */
+  /** For each text its answers, with what was read for them. */
   async predict(texts: readonly string[], run: AnswerRun = {}): Promise<Prediction[]> {
     let documents: readonly (readonly RetrievedDocument[])[] | undefined;
     const found = await this.#generate(texts, run, {
@@ -323,4 +318,27 @@ async function* windowsOf(texts: AnyTexts, size: number, firstIndex: number): As
 export function requireText(text: unknown, index: number): asserts text is string {
   if (typeof text === 'string') return;
   fail('predict', `text ${index} is ${text === null ? 'null' : `a ${typeof text}`}, not a string.`);
+}
+
+/** What a model that looks documents up gives, by text. */
+export interface DocumentedAnswers {
+  /** With `numReturnSequences` above 1 a list for each text. */
+  readonly texts: string[] | string[][];
+  /** What was read, best first. */
+  readonly documents: readonly (readonly RetrievedDocument[])[];
+  /** Of the documents. */
+  readonly scores: readonly (readonly number[])[];
+}
+
+/** Whether what was read can be given back, and is not asked for together with what has no place beside it. */
+export function requireDocuments({ architecture }: ModelParts, { scores }: { readonly scores?: boolean }): void {
+  if (!architecture.retrieval) fail('predict', `a ${architecture.type} reads no documents. Leave documents out.`);
+  if (scores) {
+    fail('predict', 'documents and scores of tokens are given apart. Leave one of them out, or use stream: true.');
+  }
+}
+
+export function withDocuments(texts: string[] | string[][], found: readonly Prediction[]): DocumentedAnswers {
+  const documents = found.map((each) => each.documents!);
+  return { texts, documents, scores: documents.map((own) => own.map(({ score }) => score)) };
 }

@@ -2,17 +2,26 @@ import { existsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import type { Seq2SeqArgs } from './args/index.js';
+import { readJsonObject } from './checkpoints/index.js';
 import { physicalCores } from './engine/index.js';
 import { fail, nearest } from './errors.js';
+import { loadModel } from './model-loading.js';
+import { Progress } from './progress.js';
 import {
   buildKnowledge,
-  ContextEncoder,
+  DprTextEncoder,
+  encoderNameOf,
   findDataset,
+  type IndexedDataset,
   type IndexSettings,
   type Knowledge,
+  loadPgvector,
   openIndexed,
   openLegacyKnowledge,
   openPgvector,
+  type PgvectorSettings,
+  QuestionEncoder,
+  type RetrievedDocument,
   temporaryDirectory,
 } from './rag/index.js';
 
@@ -122,35 +131,150 @@ async function knowledgeOfTexts(
   { dprCtxEncoderModelName }: KnowledgeOptions,
   surroundings: KnowledgeSurroundings,
 ): Promise<Knowledge> {
-  const { args, find } = surroundings;
-  const name =
-    dprCtxEncoderModelName ??
-    fail(
-      'knowledge',
-      `${file === undefined ? 'the built-in passages have' : `${file} has`} no vectors yet. Set dprCtxEncoderModelName to a context encoder that makes them, ` +
-        'or knowledgeDataset to a dataset that has them.',
-    );
-  if (file === undefined && !args.silent) {
+  const { args } = surroundings;
+  if (file === undefined && !args.silent && dprCtxEncoderModelName !== undefined) {
     process.stderr.write(
       'knowledge: no knowledgeDataset is given; a few built-in passages of general knowledge are used.\n',
     );
   }
+  const isKept = file !== undefined && args.saveKnowledgeDataset;
+  const folder = isKept ? undefined : await temporaryDirectory();
+  const directory = path.join(folder?.directory ?? args.outputDir, KNOWLEDGE_FOLDER);
+  return embedTexts(file, dprCtxEncoderModelName, { directory, release: folder?.remove }, surroundings);
+}
+
+async function embedTexts(
+  file: string | undefined,
+  encoderName: string | undefined,
+  place: { readonly directory: string; readonly release?: (() => Promise<void>) | undefined },
+  surroundings: KnowledgeSurroundings,
+): Promise<IndexedDataset> {
+  const { args, find } = surroundings;
+  const name =
+    encoderName ??
+    fail(
+      'knowledge',
+      `${file === undefined ? 'no knowledgeDataset is given, and the built-in passages have' : `${file} has`} no vectors yet. ` +
+        'Set dprCtxEncoderModelName to a context encoder that makes them, or knowledgeDataset to a dataset that has them.',
+    );
   const settings = indexSettings(surroundings);
-  const encoder = ContextEncoder.load(await find(name), settings.threads);
+  const encoder = DprTextEncoder.load(await find(name), settings.threads);
   try {
     requireSize(args, encoder);
-    const isKept = file !== undefined && args.saveKnowledgeDataset;
-    const folder = isKept ? undefined : await temporaryDirectory();
-    const directory = path.join(folder?.directory ?? args.outputDir, KNOWLEDGE_FOLDER);
-    const passages = passageOptions(args);
-    const knowledge = await buildKnowledge(
-      { file, passages, encoder, batchSize: args.ragEmbedBatchSize, directory, release: folder?.remove },
-      settings,
-    );
-    return knowledge;
+    const texts = { file, passages: passageOptions(args), batchSize: args.ragEmbedBatchSize };
+    return await buildKnowledge({ ...texts, ...place, encoder, encoderName: name }, settings);
   } finally {
     encoder.dispose();
   }
+}
+
+/** Embeds and indexes texts, or indexes a dataset, in the output directory; into a database, in one that is gone afterwards. */
+export async function buildKnowledgeOf(
+  { knowledgeDataset, dprCtxEncoderModelName, indexUrl }: KnowledgeOptions & { readonly knowledgeDataset: string },
+  surroundings: KnowledgeSurroundings,
+): Promise<IndexedDataset> {
+  const stats = statSync(knowledgeDataset, { throwIfNoEntry: false });
+  if (!stats) refuseMissing(knowledgeDataset, undefined);
+  const folder = indexUrl === undefined ? undefined : await temporaryDirectory();
+  const directory = folder?.directory ?? surroundings.args.outputDir;
+  if (!stats!.isDirectory()) {
+    const within = folder ? path.join(directory, KNOWLEDGE_FOLDER) : directory;
+    return embedTexts(
+      knowledgeDataset,
+      dprCtxEncoderModelName,
+      { directory: within, release: folder?.remove },
+      surroundings,
+    );
+  }
+  const { dataset } = findDataset(knowledgeDataset);
+  const settings = indexSettings(surroundings);
+  const isHere = path.resolve(dataset) === path.resolve(directory);
+  const knowledge = await openIndexed({ directory: dataset, index: undefined, saves: isHere }, settings);
+  if (!isHere && indexUrl === undefined) await knowledge.saveTo(directory);
+  return knowledge;
+}
+
+/** Puts passages and their vectors into a database. */
+export async function loadIntoDatabase(
+  knowledge: IndexedDataset,
+  settings: PgvectorSettings,
+  { overwrite, silent, signal }: { overwrite: boolean; silent: boolean; signal?: AbortSignal | undefined },
+): Promise<void> {
+  const progress = new Progress('Loading', knowledge.count, silent);
+  const onProgress = (rows: number) => progress.update(rows);
+  await loadPgvector(settings, knowledge.batches(), { dimension: knowledge.dimension, overwrite, onProgress, signal });
+  progress.finish();
+}
+
+/** The passages that are nearest to a question. */
+export async function searchKnowledge(
+  options: KnowledgeOptions & { readonly ragQuestionEncoderModelName?: string | undefined },
+  question: string,
+  count: number,
+  surroundings: KnowledgeSurroundings,
+): Promise<RetrievedDocument[]> {
+  const place = options.knowledgeDataset;
+  const model = place !== undefined && isRag(place) ? place : undefined;
+  const own = model !== undefined && ownKnowledge(model) !== undefined ? { knowledgeDataset: ownKnowledge(model) } : {};
+  const knowledge = await openKnowledge({ ...options, ...own }, surroundings);
+  try {
+    const vector = await questionVector(
+      options.ragQuestionEncoderModelName ?? model,
+      question,
+      knowledge,
+      surroundings,
+    );
+    if (vector.length !== knowledge.dimension) {
+      fail(
+        'knowledge',
+        `${knowledge.description} has vectors of ${knowledge.dimension} numbers, the question encoder makes ${vector.length}. Use the one that belongs to it.`,
+      );
+    }
+    const { ids, scores } = await knowledge.search(vector, Math.min(count, knowledge.count));
+    const found = [...ids].filter((id) => id >= 0);
+    const passages = await knowledge.passages(found);
+    return found.map((id, i) => ({ id, ...passages[i]!, score: scores[i]! }));
+  } finally {
+    await knowledge.close();
+  }
+}
+
+/** By the question encoder that is named, a RAG's or one by itself, or else by what embedded the passages. */
+async function questionVector(
+  name: string | undefined,
+  question: string,
+  knowledge: Knowledge,
+  { args, find }: KnowledgeSurroundings,
+): Promise<Float32Array> {
+  const threads = args.threads ?? physicalCores();
+  const fallback = 'directory' in knowledge ? encoderNameOf(String(knowledge.directory)) : undefined;
+  const directory = await find(
+    name ??
+      fallback ??
+      fail(
+        'knowledge',
+        'it is not known what embedded these passages. Give the question encoder that belongs to them (--rag-question-encoder-model-name).',
+      ),
+  );
+  if (isRag(directory)) {
+    const settings = { type: 'rag-token', changes: {}, seed: 0, specialTokens: {}, tokenizers: {} } as const;
+    const { architecture, weights, tokenizers } = loadModel({ whole: directory }, settings).parts;
+    const encoder = new QuestionEncoder(architecture.retrieval!, weights, threads);
+    const tokens = tokenizers.source.encode(question, { maxLength: architecture.maxSourceLength });
+    return encoder.encode([tokens]).finally(() => encoder.dispose());
+  }
+  if (name === undefined && !args.silent) {
+    process.stderr.write(
+      `index: no question encoder is given; ${fallback}, which embedded the passages, stands in for it.\n`,
+    );
+  }
+  const encoder = DprTextEncoder.load(directory, threads, name === undefined ? 'context' : 'question');
+  return encoder.encode([encoder.tokensOf(question)]).finally(() => encoder.dispose());
+}
+
+function isRag(directory: string): boolean {
+  const config = path.join(directory, 'config.json');
+  return existsSync(config) && readJsonObject(config).model_type === 'rag';
 }
 
 export function passageOptions({ splitTextN, splitTextCharacter, includeTitleInCorpus, encoding }: Seq2SeqArgs) {
@@ -158,7 +282,7 @@ export function passageOptions({ splitTextN, splitTextCharacter, includeTitleInC
 }
 
 /** Whether the option `faissD` agrees with what the encoder makes. */
-export function requireSize({ faissD }: Seq2SeqArgs, { size }: ContextEncoder): void {
+export function requireSize({ faissD }: Seq2SeqArgs, { size }: DprTextEncoder): void {
   if (faissD !== undefined && faissD !== size) {
     fail(
       'knowledge',

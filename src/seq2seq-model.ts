@@ -16,10 +16,13 @@ import {
   type AnswerRun,
   type AnyTexts,
   type Cut,
+  type DocumentedAnswers,
   type Prediction,
   Predictor,
+  requireDocuments,
   requireText,
   type TextPiece,
+  withDocuments,
 } from './model-prediction.js';
 import { type ModelRows, type Purpose, prepareRows } from './model-rows.js';
 import { saveKnowledge, saveModel } from './model-saving.js';
@@ -40,8 +43,9 @@ import {
 } from './training/index.js';
 
 export type { EvalResult } from './model-evaluation.js';
-export type { Answer, AnyTexts, Prediction, TextPiece } from './model-prediction.js';
+export type { Answer, AnyTexts, DocumentedAnswers, Prediction, TextPiece } from './model-prediction.js';
 export type { LoadOptions } from './model-source.js';
+export type { RetrievedDocument } from './rag/index.js';
 
 export interface TrainOptions extends TrainingCallbacks {
   /** Instead of the option `outputDir`. */
@@ -210,6 +214,11 @@ export class Seq2SeqModel {
   predict(texts: readonly string[], options?: PredictOptions): Promise<string[] | string[][]>;
   /** For each text its answers, best first, with their token ids and scores. */
   predict(texts: readonly string[], options: PredictOptions & { scores: true; stream?: false }): Promise<Answer[][]>;
+  /** Of a model that looks documents up: the answers, what was read for each text, and its scores, side by side. */
+  predict(
+    texts: readonly string[],
+    options: PredictOptions & { documents: true; scores?: false; stream?: false },
+  ): Promise<DocumentedAnswers>;
   /**
    * Answers as they are found: those to short texts often before those to long ones, so look at `index`. Texts may come from
    * an iterable without end, of which some are taken at a time.
@@ -225,8 +234,10 @@ export class Seq2SeqModel {
   ): AsyncGenerator<TextPiece, void, void>;
   predict(
     texts: AnyTexts,
-    options: PredictOptions & { scores?: boolean; stream?: boolean | 'text' } = {},
-  ): Promise<string[] | string[][] | Answer[][]> | AsyncGenerator<Prediction | TextPiece, void, void> {
+    options: PredictOptions & { scores?: boolean; documents?: boolean; stream?: boolean | 'text' } = {},
+  ):
+    | Promise<string[] | string[][] | Answer[][] | DocumentedAnswers>
+    | AsyncGenerator<Prediction | TextPiece, void, void> {
     // Callers without types may pass what is no object.
     const { stream = false, scores = false } = options ?? {};
     if (stream === false) return this.#predict(texts, options);
@@ -242,7 +253,7 @@ export class Seq2SeqModel {
       : this.#streamed(options, (predictor, run) => predictor.stream(texts, run));
   }
 
-  async #predict(texts: AnyTexts, options: PredictOptions & { scores?: boolean }) {
+  async #predict(texts: AnyTexts, options: PredictOptions & { scores?: boolean; documents?: boolean }) {
     refuseUnknown('predict', options, PREDICT_OPTIONS);
     this.#requireRest();
     if (typeof texts === 'string') fail('predict', 'a list of texts is needed, not one text. Pass [text].');
@@ -250,11 +261,14 @@ export class Seq2SeqModel {
     for (const [i, text] of texts.entries()) requireText(text, i);
     const predictor = this.#predictor(options);
     this.#predictions++;
-    const answers = await predictor.answer(texts, pick(options, ...RUN_OPTIONS)).finally(() => this.#predictions--);
+    if (options.documents) requireDocuments(this.#parts, options);
+    const found = await predictor.predict(texts, pick(options, ...RUN_OPTIONS)).finally(() => this.#predictions--);
     this.#tellCut(predictor.cut, options);
+    const answers = found.map((each) => [...each.answers]);
     if (options.scores) return answers;
-    const asTexts = answers.map((each) => each.map(({ text }) => text));
-    return this.#args.numReturnSequences > 1 ? asTexts : asTexts.map(([first]) => first!);
+    const all = answers.map((each) => each.map(({ text }) => text));
+    const asTexts = this.#args.numReturnSequences > 1 ? all : all.map(([first]) => first!);
+    return options.documents ? withDocuments(asTexts, found) : asTexts;
   }
 
   async *#streamed<T>(
@@ -387,4 +401,4 @@ const TRAIN_OPTIONS = [
 const EVAL_OPTIONS = ['outputDir', 'silent', 'metrics', 'signal'] as const satisfies (keyof EvalOptions)[];
 /** What the work needs to know of them. */
 const RUN_OPTIONS = ['onProgress', 'signal', 'scores', 'firstIndex'] as const;
-const PREDICT_OPTIONS = [...RUN_OPTIONS, 'onUnfinished', 'logitsProcessor', 'stream'];
+const PREDICT_OPTIONS = [...RUN_OPTIONS, 'onUnfinished', 'logitsProcessor', 'stream', 'documents'];

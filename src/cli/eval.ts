@@ -19,7 +19,15 @@ export function evalCommand(): Command {
       'rows to evaluate on: TSV or CSV with a header, JSONL (also .gz), Parquet or Arrow (required)',
     )
     .option('--json', 'print the result as one JSON object');
-  addArgsFlags(addModelFlags(command), ['Evaluation', 'Generation', 'Data', 'Model', 'outputDir', 'silent']);
+  addArgsFlags(addModelFlags(command), [
+    'Evaluation',
+    'Generation',
+    'Data',
+    'Model',
+    'Retrieval',
+    'outputDir',
+    'silent',
+  ]);
   return command.action(evaluate);
 }
 

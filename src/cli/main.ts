@@ -7,6 +7,7 @@ import { doctorCommand } from './doctor.js';
 import { evalCommand } from './eval.js';
 import { exportCommand } from './export.js';
 import { describeFailure, exitCodeOf, exitCodes, UsageError } from './failure.js';
+import { indexCommand } from './index-command.js';
 import { predictCommand } from './predict.js';
 import { quantizeCommand } from './quantize.js';
 import { tokenizerCommand } from './tokenizer.js';
@@ -27,6 +28,7 @@ const commands = [
   predictCommand,
   exportCommand,
   quantizeCommand,
+  indexCommand,
   tokenizerCommand,
   doctorCommand,
   optionsCommand,

@@ -1,17 +1,21 @@
 import { type Command, Option } from 'commander';
+import type { HubOptions } from '../hub/index.js';
 import type { LoadOptions } from '../index.js';
 import { chooseModel } from '../model-choice.js';
+import { checkKnowledgeOptions } from '../rag-knowledge.js';
 import type { Seq2SeqModel } from '../seq2seq-model.js';
 import type { NewSpecialTokens } from '../tokenizers/index.js';
 import { asUsage, usage } from './failure.js';
 import { givenArgs, isModelConfig, readJsonObject } from './flags.js';
 
 const GROUP = 'Which model:';
+const KNOWLEDGE = 'What a rag-token or rag-sequence looks up:';
 const DOWNLOAD = 'Models of the hub:';
 
 /** The flags that choose a model, with what each says. */
 const selection = {
-  '--encoder-decoder-type <type>': 'type of the model: bart, mbart, mbart50, marian, or as --encoder-type',
+  '--encoder-decoder-type <type>':
+    'type of the model: bart, mbart, mbart50, marian, rag-token, rag-sequence, or as --encoder-type',
   '--encoder-decoder-name <name>': 'directory or hub id of the model, as Hugging Face or this program saves it',
   '--encoder-type <type>': 'type of the encoder: bert, roberta, distilbert, camembert, electra',
   '--encoder-name <name>': 'directory or hub id of an encoder; takes a decoder beside it',
@@ -19,6 +23,17 @@ const selection = {
   '--model-config <file>': "a model's config.json: alone a model starts fresh from it, with a name it overrides values",
   '--additional-special-tokens-encoder <tokens>': "further special tokens of the sources' tokenizer, as a list or JSON",
   '--additional-special-tokens-decoder <tokens>': "further special tokens of the targets' tokenizer, as a list or JSON",
+};
+
+const knowledge = {
+  '--knowledge-dataset <place>': 'TSV file of titles and texts, or directory of a dataset [a few built-in passages]',
+  '--dpr-ctx-encoder-model-name <name>':
+    'directory or hub id of the context encoder that embeds a TSV file: a DPR or BERT',
+  '--rag-question-encoder-model-name <name>': 'of the question encoder, where --encoder-decoder-name is a BART alone',
+  '--index-name <name>': 'custom (a dataset with its index), hf, legacy or pgvector; also --index [custom]',
+  '--index <name>': 'the same as --index-name',
+  '--index-path <file>': 'Faiss index of the dataset [hf_dataset_index.faiss in it]',
+  '--index-url <url>': 'database of an index pgvector: postgres://user:password@host/database',
 };
 
 const download = {
@@ -33,15 +48,37 @@ const download = {
 };
 
 export function addModelFlags(command: Command): Command {
-  for (const [group, flags] of [
-    [GROUP, selection],
-    [DOWNLOAD, download],
-  ] as const) {
-    for (const [flag, description] of Object.entries(flags)) {
-      command.addOption(new Option(flag, description).helpGroup(group));
-    }
+  addGroup(command, GROUP, selection);
+  addGroup(command, KNOWLEDGE, knowledge);
+  return addDownloadFlags(command);
+}
+
+/** The flags of how files are fetched from the hub. */
+export function addDownloadFlags(command: Command): Command {
+  return addGroup(command, DOWNLOAD, download);
+}
+
+function addGroup(command: Command, group: string, flags: Readonly<Record<string, string>>): Command {
+  for (const [flag, description] of Object.entries(flags)) {
+    const option = new Option(flag, description).helpGroup(group);
+    command.addOption(flag === '--index <name>' ? option.hideHelp() : option);
   }
   return command;
+}
+
+/** What the flags of {@link addDownloadFlags} ask for. */
+export function downloadOptions(command: Command): HubOptions {
+  const values = command.opts<Record<string, string | boolean | undefined>>();
+  const text = (name: string) => values[name] as string | undefined;
+  return {
+    revision: text('revision'),
+    token: text('token'),
+    cacheDir: text('hubCacheDir'),
+    forceDownload: values.forceDownload as boolean | undefined,
+    resumeDownload: values.resumeDownload as boolean | undefined,
+    localFilesOnly: values.localFilesOnly as boolean | undefined,
+    proxies: text('proxy') === undefined ? undefined : { http: text('proxy')!, https: text('proxy')! },
+  };
 }
 
 /** What the flags and files of a command line ask for. */
@@ -65,13 +102,13 @@ function chosenModel(command: Command): LoadOptions {
       '--additional-special-tokens-decoder',
       text('additionalSpecialTokensDecoder'),
     ),
-    revision: text('revision'),
-    token: text('token'),
-    cacheDir: text('hubCacheDir'),
-    forceDownload: values.forceDownload as boolean | undefined,
-    resumeDownload: values.resumeDownload as boolean | undefined,
-    localFilesOnly: values.localFilesOnly as boolean | undefined,
-    proxies: text('proxy') === undefined ? undefined : { http: text('proxy')!, https: text('proxy')! },
+    ragQuestionEncoderModelName: text('ragQuestionEncoderModelName'),
+    knowledgeDataset: text('knowledgeDataset'),
+    dprCtxEncoderModelName: text('dprCtxEncoderModelName'),
+    indexName: text('indexName') ?? text('index'),
+    indexPath: text('indexPath'),
+    indexUrl: text('indexUrl'),
+    ...downloadOptions(command),
   };
   if (choice.encoderDecoderType === undefined && choice.encoderType === undefined) {
     usage(
@@ -81,6 +118,7 @@ function chosenModel(command: Command): LoadOptions {
     );
   }
   asUsage(() => chooseModel(choice, file !== undefined));
+  asUsage(() => checkKnowledgeOptions(choice));
   return choice;
 }
 

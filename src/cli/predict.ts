@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { readLines } from '../data/index.js';
 import { fail } from '../errors.js';
 import { Progress } from '../progress.js';
-import type { Answer, Seq2SeqModel, warnUnfinished } from '../seq2seq-model.js';
+import type { Answer, Prediction, Seq2SeqModel, warnUnfinished } from '../seq2seq-model.js';
 import { stopSignal, unlessStopped, usage } from './failure.js';
 import { addArgsFlags } from './flags.js';
 import { requireReadable } from './input.js';
@@ -22,13 +22,17 @@ export function predictCommand(): Command {
     .description('Answer each line of a text, in its order. An empty line is a text, too.')
     .option('--input <file>', 'texts, one a line (stdin without it)')
     .option('--output <file>', 'answers, one a line; the file appears when all are there (stdout without it)')
-    .option('--json', 'write {"outputs": [answers]} for each text')
+    .option(
+      '--json',
+      'write {"outputs": [answers]} for each text; of a rag-token or rag-sequence with {"documents": […]}',
+    )
     .option('--scores', 'with --json, also the scores of answers and of their tokens')
     .option('--resume', 'go on behind the answers that a stopped run left for --output')
     .addHelpText('after', '\nWithout --json an answer is a line of its own; line breaks within it become spaces.');
   addArgsFlags(addModelFlags(command), [
     'Generation',
     'Model',
+    'Retrieval',
     'evalBatchSize',
     'batchTokens',
     'processCount',
@@ -91,8 +95,8 @@ async function answer(model: Seq2SeqModel, { input, output, signal, json, scores
       cut = numbers;
     },
   });
-  for await (const { index, answers } of stream) {
-    const ready = inOrder.add(index, format(answers));
+  for await (const { index, answers, documents } of stream) {
+    const ready = inOrder.add(index, format(answers, documents));
     answered += ready.length;
     if (ready.length > 0) await output.write(ready.join(''));
   }
@@ -131,13 +135,13 @@ class InOrder {
   }
 }
 
-const asJson = (scores: boolean) => (answers: readonly Answer[]) => {
+const asJson = (scores: boolean) => (answers: readonly Answer[], documents?: Prediction['documents']) => {
   const outputs = answers.map(({ text }) => text);
   const given = scores && {
     scores: answers.map(({ score }) => score),
     tokenScores: answers.map(({ tokenScores }) => [...tokenScores]),
   };
-  return `${JSON.stringify({ outputs, ...given })}\n`;
+  return `${JSON.stringify({ outputs, ...given, ...(documents && { documents }) })}\n`;
 };
 
 function asText(answers: readonly Answer[]): string {

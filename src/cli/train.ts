@@ -29,7 +29,7 @@ export function trainCommand(): Command {
     )
     .option('--plot', 'end with a curve of the loss, here and as training_loss.svg in --output-dir')
     .option('--json', 'print the result as one JSON object');
-  addArgsFlags(addModelFlags(command), ['Training', 'Data', 'Evaluation', 'Saving', 'Logging', 'Model']);
+  addArgsFlags(addModelFlags(command), ['Training', 'Data', 'Evaluation', 'Saving', 'Logging', 'Model', 'Retrieval']);
   return command.action(train);
 }
 

@@ -3,8 +3,8 @@ import { createReadStream, existsSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { Progress } from '../progress.js';
-import type { ContextEncoder } from './context-encoder.js';
 import { type KnowledgeDataset, openDataset } from './dataset/index.js';
+import type { DprTextEncoder } from './dpr-text-encoder.js';
 import { embedPassages } from './embedding.js';
 import { buildIndex, type IndexType, openIndex } from './faiss/index.js';
 import { INDEX_FILE, IndexedDataset } from './indexed-dataset.js';
@@ -24,7 +24,8 @@ export interface KnowledgeSource {
   /** A TSV file of titles and texts; without one, the passages that come with this package. */
   readonly file?: string | undefined;
   readonly passages: PassageOptions;
-  readonly encoder: ContextEncoder;
+  readonly encoder: DprTextEncoder;
+  readonly encoderName: string;
   readonly batchSize: number;
   /** Where dataset and index come to lie. */
   readonly directory: string;
@@ -34,11 +35,11 @@ export interface KnowledgeSource {
 
 /** From texts to passages with vectors and their index; what is there of an earlier time is not made again. */
 export async function buildKnowledge(source: KnowledgeSource, settings: IndexSettings): Promise<IndexedDataset> {
-  const { file, encoder, batchSize, directory } = source;
+  const { file, encoder, encoderName, batchSize, directory } = source;
   const { signal, silent } = settings;
   const passages = () => (file === undefined ? builtInPassages : readPassages(file, { ...source.passages, signal }));
   const [count, identity] = file === undefined ? builtIn() : await described(file, source, silent);
-  await embedPassages({ passages, count, identity, encoder, batchSize, directory, silent, signal });
+  await embedPassages({ passages, count, identity, encoder, encoderName, batchSize, directory, silent, signal });
   const index = path.join(directory, INDEX_FILE);
   const there = (await isIndexOf(index, settings)) ? index : undefined;
   return openIndexed({ directory, index: there, saves: true, release: source.release }, settings);

@@ -4,14 +4,15 @@ import path from 'node:path';
 import { makeDirectory, readJsonObject, removeDirectory, writeFileWhole } from '../checkpoints/index.js';
 import { fail } from '../errors.js';
 import { formatRate, Progress } from '../progress.js';
-import type { ContextEncoder } from './context-encoder.js';
 import { writeDatasetFiles, writeShard } from './dataset/index.js';
+import type { DprTextEncoder } from './dpr-text-encoder.js';
 import type { Passage } from './passage.js';
 
 /** Passages that are saved together: what is lost, at most, when the work is killed. */
 const SHARD = 1024;
 /** Which passages a dataset holds and what embedded them. */
 const IDENTITY = 'knowledge.json';
+const ENCODER_NAME = 'dpr_ctx_encoder_model_name';
 /** A part's number, under the name it has while others are being made, or in the finished dataset. */
 const PART = /^(?:part|data)-(\d{5,})(?:-of-\d+)?\.arrow$/;
 
@@ -21,7 +22,9 @@ export interface EmbeddingRun {
   readonly count: number;
   /** What the passages are a function of, such as a hash of their file and how it is split. */
   readonly identity: string;
-  readonly encoder: ContextEncoder;
+  readonly encoder: DprTextEncoder;
+  /** Its directory or hub id, to be noted. */
+  readonly encoderName: string;
   /** Passages that are encoded at once. */
   readonly batchSize: number;
   /** Where the dataset comes to lie. */
@@ -40,7 +43,7 @@ export async function embedPassages(run: EmbeddingRun): Promise<void> {
   const identity = { passages: run.identity, encoder: encoder.fingerprint, dimension: encoder.size, count };
   if (isSame(directory, identity)) return;
   const partial = `${directory}.partial`;
-  const parts = await openPartial(partial, identity);
+  const parts = await openPartial(partial, identity, run.encoderName);
   const progress = new Progress('Embedding', count, run.silent);
   progress.startAt(Math.min(parts * SHARD, count));
   const start = performance.now();
@@ -102,6 +105,13 @@ async function* shardsOf(passages: AsyncIterable<Passage> | Iterable<Passage>): 
   if (shard.length > 0) yield shard;
 }
 
+/** The name of the encoder that made a dataset's vectors, if it was made here. */
+export function encoderNameOf(directory: string): string | undefined {
+  const file = path.join(directory, IDENTITY);
+  const name = existsSync(file) ? readJsonObject(file)[ENCODER_NAME] : undefined;
+  return typeof name === 'string' ? name : undefined;
+}
+
 type Identity = Readonly<Record<string, string | number>>;
 
 function isSame(directory: string, identity: Identity): boolean {
@@ -112,14 +122,15 @@ function isSame(directory: string, identity: Identity): boolean {
 }
 
 /** The number of parts that are done already; those of other work go. */
-async function openPartial(partial: string, identity: Identity): Promise<number> {
+async function openPartial(partial: string, identity: Identity, encoderName: string): Promise<number> {
   const file = path.join(partial, IDENTITY);
   const isOurs =
     existsSync(file) && Object.entries(identity).every(([name, value]) => readJsonObject(file)[name] === value);
   if (!isOurs) {
     if (existsSync(partial)) await removeDirectory(partial);
     await makeDirectory(partial, 'knowledge');
-    await writeFileWhole(file, `${JSON.stringify(identity, null, 2)}\n`, 'knowledge');
+    const noted = { ...identity, [ENCODER_NAME]: encoderName };
+    await writeFileWhole(file, `${JSON.stringify(noted, null, 2)}\n`, 'knowledge');
     return 0;
   }
   const there = new Set(readdirSync(partial).map((name) => Number(PART.exec(name)?.[1])));

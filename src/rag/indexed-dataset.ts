@@ -6,6 +6,7 @@ import { fail } from '../errors.js';
 import type { KnowledgeDataset } from './dataset/index.js';
 import type { Nearest, VectorIndex } from './faiss/index.js';
 import type { Knowledge } from './knowledge.js';
+import type { PassageBatch } from './pgvector/index.js';
 
 /** The file of a dataset's index, under the name that Simple Transformers gives it. */
 export const INDEX_FILE = 'hf_dataset_index.faiss';
@@ -46,6 +47,20 @@ export class IndexedDataset implements Knowledge {
 
   get description(): string {
     return `${this.#dataset.directory} (${this.#index.description})`;
+  }
+
+  get directory(): string {
+    return this.#dataset.directory;
+  }
+
+  /** All passages with their vectors, some at a time. */
+  *batches(rows = 1000): Generator<PassageBatch> {
+    let start = 0;
+    for (const embeddings of this.#dataset.vectorBatches(rows)) {
+      const ids = Array.from({ length: embeddings.length / this.dimension }, (_, row) => start + row);
+      yield { passages: this.#dataset.passages(ids), embeddings };
+      start += ids.length;
+    }
   }
 
   get count(): number {

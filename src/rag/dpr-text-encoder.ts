@@ -6,6 +6,7 @@ import {
   Builder,
   ConfigReader,
   type DprEncoder,
+  type DprSide,
   disposeAll,
   dprEncoder,
   feedTensors,
@@ -19,8 +20,8 @@ import { asDpr } from './dpr-checkpoint.js';
 import { encodePair } from './pair-tokens.js';
 import type { Passage } from './passage.js';
 
-/** Turns passages into the vectors that they are found by: DPR's context encoder, or a BERT in its place. */
-export class ContextEncoder {
+/** Turns passages, or questions, into vectors: one side of DPR, or a BERT in its place. */
+export class DprTextEncoder {
   /** Numbers of a vector. */
   readonly size: number;
   /** What tells its vectors from those of another encoder. */
@@ -38,16 +39,16 @@ export class ContextEncoder {
     const m = Builder.create({ parameters: encoder.parameters, training: false });
     const vectors = encoder.encode(m, textInput());
     this.#constants = Object.fromEntries(m.parameterNames.map((name) => [name, weightTensor(weights, name)]));
-    this.#program = compile({ vectors }, { name: 'context encoder', threads, constants: this.#constants });
+    this.#program = compile({ vectors }, { name: 'text encoder', threads, constants: this.#constants });
   }
 
-  /** @param directory of a DPRContextEncoder or a BERT, with its tokenizer */
-  static load(directory: string, threads: number): ContextEncoder {
+  /** @param directory of an encoder of that side or a BERT, with its tokenizer */
+  static load(directory: string, threads: number, side: DprSide = 'context'): DprTextEncoder {
     const checkpoint = openCheckpoint(directory);
     try {
-      const opened = asDpr<Checkpoint>(checkpoint, 'context', directory);
-      const encoder = dprEncoder(new ConfigReader(opened.config), 'context');
-      const { matched } = matchWeights(opened.weights, encoder.parameters, { architecture: 'a context encoder' });
+      const opened = asDpr<Checkpoint>(checkpoint, side, directory);
+      const encoder = dprEncoder(new ConfigReader(opened.config), side);
+      const { matched } = matchWeights(opened.weights, encoder.parameters, { architecture: `a ${side} encoder` });
       const weights = new ModelWeights(encoder.parameters);
       for (const [name, weight] of matched) {
         weight.read(weights.array(name));
@@ -57,14 +58,18 @@ export class ContextEncoder {
       if (tokenizer.vocabSize > encoder.vocabSize) {
         fail(
           'tokenizer',
-          `that of ${directory} has ${tokenizer.vocabSize} tokens, but the context encoder has embeddings for ${encoder.vocabSize}. ` +
+          `that of ${directory} has ${tokenizer.vocabSize} tokens, but the encoder has embeddings for ${encoder.vocabSize}. ` +
             'Use the tokenizer that the encoder was trained with.',
         );
       }
-      return new ContextEncoder(encoder, weights, tokenizer, threads);
+      return new DprTextEncoder(encoder, weights, tokenizer, threads);
     } finally {
       checkpoint.close();
     }
+  }
+
+  tokensOf(question: string): Int32Array {
+    return this.#tokenizer.encode(question, { maxLength: this.#maxLength });
   }
 
   tokens({ title, text }: Passage): Int32Array {
