@@ -41,7 +41,7 @@ export { dequantizeWeights, quantizedMatrices, quantizeWeights } from './quantiz
 export { documentLogProbabilities, ragAnswerScores } from './rag-loss.js';
 export { type DocumentSequence, packLabels } from './rag-packing.js';
 export { resizeWeights } from './resize.js';
-export { ModelWeights, PLANES } from './weights.js';
+export { fillNormal, ModelWeights, PLANES } from './weights.js';
 
 /** By `model_type` of config.json. */
 const architectures: Readonly<Record<string, (config: JsonObject, type: string) => Seq2SeqArchitecture>> = {

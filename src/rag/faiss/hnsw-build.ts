@@ -1,4 +1,5 @@
 import { Random } from '../../data/index.js';
+import { connect } from './connect.js';
 import { DistanceHeap } from './distance-heap.js';
 import type { Graph } from './format.js';
 import { Visited } from './hnsw-search.js';
@@ -96,6 +97,8 @@ class GraphBuilder {
   }
 
   graph(efConstruction: number, efSearch: number): Graph {
+    const links = { offsets: this.#offsets, neighbors: this.#neighbors, perNode: this.#neighborsPerLevel[1]! };
+    connect(links, this.#entryPoint);
     return {
       assignProbas: this.#assignProbas,
       neighborsPerLevel: this.#neighborsPerLevel,
