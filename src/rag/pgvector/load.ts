@@ -50,6 +50,12 @@ export async function loadPgvector(
     let rows = 0;
     for await (const { passages, embeddings } of batches) {
       signal?.throwIfAborted();
+      if (embeddings.length !== passages.length * dimension) {
+        fail(
+          'pgvector',
+          `${passages.length} passages came with ${embeddings.length} numbers, where each has ${dimension} dimensions.`,
+        );
+      }
       for (const [i, { title, text }] of passages.entries()) {
         if (`${title}${text}`.includes('\0')) {
           fail('pgvector', `passage ${rows + i} has a NUL character, which PostgreSQL cannot keep. Remove it.`);
