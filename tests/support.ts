@@ -38,6 +38,12 @@ export function copyOf(name: 'base' | 'uneven', target: string): string {
   return target;
 }
 
+/** A copy of any directory, to be changed. */
+export function copyTree(from: string, target: string): string {
+  cpSync(from, target, { recursive: true });
+  return target;
+}
+
 /** Writes a copy of a JSON file with some fields changed; undefined removes a field. */
 export function changeJson(file: string, changes: Record<string, unknown>): void {
   writeFileSync(file, JSON.stringify({ ...readJson(file), ...changes }));
