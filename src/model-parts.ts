@@ -131,6 +131,16 @@ export function withSpecialTokens(parts: ModelParts, added: AddedSpecialTokens, 
   };
 }
 
+export function requireTrainable({ weights, architecture: { untrainable } }: ModelParts): void {
+  if (weights.bits !== 32) {
+    fail(
+      'model',
+      'it is quantized, and learns no more. Train the model that it was made from, and quantize the result.',
+    );
+  }
+  if (untrainable !== undefined) fail('config.json', untrainable);
+}
+
 /** Where a model looks documents up; one that does, but was given nowhere, is an error. */
 export function retrieverOf({ retriever, architecture }: ModelParts): Retriever {
   return (

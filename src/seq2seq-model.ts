@@ -10,7 +10,7 @@ import { GenerationPrograms, type LogitsProcessor } from './generation/index.js'
 import { type Metrics, withSignatures } from './metrics/index.js';
 import { type EvalResult, evaluateModel } from './model-evaluation.js';
 import { exportModel } from './model-export.js';
-import type { ModelParts } from './model-parts.js';
+import { type ModelParts, requireTrainable } from './model-parts.js';
 import {
   type Answer,
   type AnswerRun,
@@ -129,14 +129,7 @@ export class Seq2SeqModel {
   async trainModel(trainData: RowData, options: TrainOptions = {}): Promise<TrainingResult> {
     refuseUnknown('trainModel', options, TRAIN_OPTIONS);
     this.#requireRest();
-    if (this.#parts.weights.bits !== 32) {
-      fail(
-        'model',
-        'it is quantized, and learns no more. Train the model that it was made from, and quantize the result.',
-      );
-    }
-    const { untrainable } = this.#parts.architecture;
-    if (untrainable !== undefined) fail('config.json', untrainable);
+    requireTrainable(this.#parts);
     if (this.#predictions > 0) {
       fail(
         'model',

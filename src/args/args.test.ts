@@ -132,7 +132,7 @@ describe('parseArgs', () => {
   });
 
   it('never takes an unsupported option at another value than its default, and always at that', () => {
-    for (const name of withStatus('later', 'refused')) {
+    for (const name of withStatus('refused')) {
       const { default: initial, status } = optionOf(name);
       expect(parseArgs({ [name]: initial })).toEqual(defaultArgs);
       const honoured = 'reason' in status ? (status.honoured ?? []) : [];
@@ -143,8 +143,8 @@ describe('parseArgs', () => {
   });
 
   it('says why it does not take an option, and what to leave it at', () => {
-    expect(() => parseArgs({ faiss_m: 64 })).toThrow(
-      'args: faiss_m is 64, but retrieval-augmented generation (rag-token, rag-sequence) comes with a later release. Leave it at 128.',
+    expect(() => parseArgs({ n_gpu: 4 })).toThrow(
+      'args: n_gpu is 4, but training runs on the CPU; `threads` says on how many cores. Leave it at 1.',
     );
     expect(() => parseArgs({ datasetClass: 'MyDataset' })).toThrow(/Pass the rows themselves, .* Leave it out\.$/);
   });
@@ -198,7 +198,7 @@ describe('optionFromText', () => {
     ['maxLength', '', 'train: --max-length is ""; it must be'],
     ['warmupSteps', ' ', 'train: --warmup-steps is " "; it must be'],
     ['config', '{', 'train: --config is "{"; it must be an object.'],
-    ['faissM', '64', 'train: --faiss-m is 64, but '],
+    ['nGpu', '4', 'train: --n-gpu is 4, but '],
   ])('refuses --%s %j', (name, written, message) => {
     expect(() => optionFromText(name, written, 'train')).toThrow(message);
   });
@@ -235,6 +235,7 @@ describe('model_args.json', () => {
       max_bad_steps: 10,
       metrics: [],
       save_total_limit: null,
+      rag_hide_padding: false,
     };
     expect(JSON.parse(JSON.stringify(written))).toEqual({ ...expected, ...ours });
   });
@@ -265,7 +266,6 @@ describe('model_args.json', () => {
   it('leaves out what it does not support, with a warning', () => {
     const { args, warnings } = fromPythonJson({
       ...python,
-      faiss_m: 64,
       n_gpu: 4,
       dataset_class: 'MyDataset',
       lazy_loading: true,
@@ -275,7 +275,6 @@ describe('model_args.json', () => {
     expect(warnings).toEqual([
       expect.stringMatching(/^model_args.json: "n_gpu" \(4\) is left out: training runs on the CPU/),
       expect.stringMatching(/^model_args.json: "dataset_class" \("MyDataset"\) is left out: /),
-      expect.stringMatching(/^model_args.json: "faiss_m" \(64\) is left out: .* a later release\.$/),
       'model_args.json: "lazy_loading" (true) is no option here and is left out.',
     ]);
   });

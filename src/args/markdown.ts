@@ -10,9 +10,8 @@ In TypeScript an option has its camelCase name (\`numTrainEpochs\`), on the comm
 (\`--num-train-epochs\`; \`--no-…\` turns a boolean off), and in JSON files either that or the Python name. A saved
 \`model_args.json\` has the Python names, so that Simple Transformers and this package read each other's folders.
 
-Unknown names and values of the wrong kind are errors. An option marked **later** belongs to a later release, one marked
-**refused** has no meaning here; both are accepted at their default and refused otherwise, never ignored. In a
-\`model_args.json\` that comes with a model they are left out, with a warning.
+Unknown names and values of the wrong kind are errors. An option marked **refused** has no meaning here; it is accepted at its
+default and refused otherwise, never ignored. In a \`model_args.json\` that comes with a model it is left out, with a warning.
 `;
 
 /** The documentation's page of all options. */

@@ -4,12 +4,12 @@ import { z } from 'zod';
  * What becomes of an option in this release:
  * - `works`: it does what its description says.
  * - `recorded`: the model writes it itself (what it was loaded from); accepted so that a saved file reads back.
- * - `later`: it belongs to a later release. Only its default, and values that are `honoured` anyway, are accepted.
- * - `refused`: it has no meaning here; the reason names the natural counterpart.
+ * - `refused`: it has no meaning here; the reason names the natural counterpart. Only its default, and values that are
+ *   `honoured` anyway, are accepted.
  */
 export type Status =
   | { readonly kind: 'works' | 'recorded' }
-  | { readonly kind: 'later' | 'refused'; readonly reason: string; readonly honoured?: readonly unknown[] };
+  | { readonly kind: 'refused'; readonly reason: string; readonly honoured?: readonly unknown[] };
 
 /** How the option stands in Simple Transformers' `model_args.json`, where that is more than its name in snake_case. */
 export interface PythonSide {
@@ -80,12 +80,6 @@ export function works<T>(type: z.ZodType<T>, initial: NoInfer<T>, description: s
 
 export function recorded<T>(type: z.ZodType<T>, initial: NoInfer<T>, description: string, extras?: Extras): Option<T> {
   return define(type, initial, description, { kind: 'recorded' }, extras);
-}
-
-/** The table's line for a group of options that one later release brings, for one reason. */
-export function later(reason: string) {
-  return <T>(type: z.ZodType<T>, initial: NoInfer<T>, description: string, extras?: Extras): Option<T> =>
-    define(type, initial, description, { kind: 'later', reason, ...honoured(extras) }, extras);
 }
 
 export function refused<T>(

@@ -288,7 +288,7 @@ export const retrievalOptions = {
   saveKnowledgeDatasetWithCheckpoints: o.works(o.flag, false, 'Saves them with every checkpoint, too.'),
   splitTextN: o.works(o.count, 100, 'Occurrences of splitTextCharacter after which a passage ends.'),
   splitTextCharacter: o.works(o.text, ' ', 'What is counted to split texts into passages.'),
-  ragHidePadding: o.works(o.flag, false, 'rag-sequence: hides the padding of documents from the decoder.', {
+  ragHidePadding: o.works(o.flag, false, 'Hides the padding of documents from the decoder of a rag-sequence.', {
     note: 'Not in Simple Transformers. Transformers 4.49 pads every document to max_combined_length and lets the decoder see the padding; this leaves it out, as other releases do, which is faster.',
   }),
 };

@@ -36,6 +36,9 @@ const weightLayouts = [
 /** The folders of the two models of a generic encoder-decoder, as Simple Transformers saves it. */
 const halves = ['encoder', 'decoder'];
 
+/** The folders of a RAG's tokenizers, beside weights that lie at the top. */
+const tokenizerFolders = ['question_encoder_tokenizer', 'generator_tokenizer'];
+
 /** Where files of a repository are looked up: on the hub, or in the cache. */
 export interface FileSource {
   has(file: string): Promise<boolean>;
@@ -61,7 +64,8 @@ export interface NeededFiles {
 /** The files of a model, in the folder itself or in `encoder/` and `decoder/`, with one set of weights each. */
 export async function neededFiles(source: FileSource): Promise<NeededFiles> {
   const top = await modelFolder(source, '');
-  if (top.weights) return needed([top]);
+  if (top.weights)
+    return needed([top], ...(await Promise.all(tokenizerFolders.map((folder) => tokenizerFolder(source, folder)))));
   const sides = await Promise.all(halves.map((folder) => modelFolder(source, folder)));
   if (sides.some((side) => hasKind(side, 'config'))) return needed(sides, top);
   return needed([top]);
@@ -79,6 +83,14 @@ async function modelFolder(source: FileSource, folder: string): Promise<ModelFol
   const names = Object.keys(companions).map(place);
   const present = await Promise.all(names.map((name) => source.has(name)));
   return { companions: names.filter((_, i) => present[i]), weights: await weightsOf(source, place) };
+}
+
+async function tokenizerFolder(source: FileSource, folder: string): Promise<ModelFolder> {
+  const place = (name: string) => path.posix.join(folder, name);
+  if (!(await source.has(place('tokenizer_config.json')))) return { companions: [], weights: undefined };
+  const names = Object.keys(companions).map(place);
+  const present = await Promise.all(names.map((name) => source.has(name)));
+  return { companions: names.filter((_, i) => present[i]), weights: undefined };
 }
 
 async function weightsOf(source: FileSource, place: (name: string) => string): Promise<string[] | undefined> {
@@ -107,8 +119,8 @@ function shardsOf(index: string, text: string): string[] {
   return shards.sort();
 }
 
-function needed(folders: readonly ModelFolder[], top?: ModelFolder): NeededFiles {
-  const all = top ? [top, ...folders] : folders;
+function needed(folders: readonly ModelFolder[], ...beside: readonly ModelFolder[]): NeededFiles {
+  const all = [...beside, ...folders];
   return {
     companions: all.flatMap((folder) => folder.companions),
     weights: folders.flatMap((folder) => folder.weights ?? []),
@@ -126,7 +138,8 @@ function missingIn(folders: readonly ModelFolder[]): string | undefined {
 export function hasVocabulary({ companions: present, weights }: NeededFiles): boolean {
   const folders = new Set(weights.map((file) => path.posix.dirname(file)));
   const withVocabulary = present.filter((file) => companions[path.posix.basename(file)] === 'vocabulary');
-  return [...folders].every((folder) => withVocabulary.some((file) => path.posix.dirname(file) === folder));
+  const has = (folder: string) => withVocabulary.some((file) => path.posix.dirname(file) === folder);
+  return tokenizerFolders.every(has) || [...folders].every(has);
 }
 
 function hasKind(folder: ModelFolder, kind: Kind): boolean {

@@ -314,7 +314,9 @@ describe('bad options are refused:', () => {
     expect(await messageOf(train({ learningRate: 'fast' }))).toBe(
       'args: learningRate is "fast"; it must be a number, at least 0.',
     );
-    expect(await messageOf(train({ faissM: 64 }))).toContain('comes with a later release. Leave it at 128.');
+    expect(await messageOf(train({ nGpu: 4 }))).toContain(
+      'training runs on the CPU; `threads` says on how many cores. Leave it at 1.',
+    );
     expect(model.args.learningRate).toBe(4e-5);
     model.dispose();
   });

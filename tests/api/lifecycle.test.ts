@@ -167,10 +167,7 @@ describe('loading', () => {
       { encoderType: 'bert', encoderDecoderName: 'a', decoderName: 'b' },
       'model: encoderDecoderName comes with a decoderName.',
     ],
-    [
-      { encoderDecoderType: 'rag-token', encoderDecoderName: 'a' },
-      'model: rag-token (retrieval-augmented generation) comes with a later release.',
-    ],
+    [{ encoderDecoderType: 'rag-token', config: { n_docs: 2 } }, 'model: a rag-token is loaded, not started fresh.'],
     [
       { encoderDecoderType: 'brat', encoderDecoderName: 'a' },
       'model: there is no model type "brat". Did you mean bart?',

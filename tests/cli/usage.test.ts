@@ -32,7 +32,7 @@ describe('help', () => {
     const train = seq2seq(['train', '--help']).stdout;
     for (const flag of ['--train-data <file>', '--learning-rate <x>', '--no-save ', '--config <file>'])
       expect(train).toContain(flag);
-    for (const flag of ['--faiss-d', '--num-beams']) expect(train).not.toContain(flag);
+    for (const flag of ['--n-gpu', '--num-beams']) expect(train).not.toContain(flag);
     const predict = seq2seq(['predict', '--help']).stdout;
     for (const flag of ['--num-beams <n>', '--no-repeat-ngram-size <n>', '--no-skip-special-tokens'])
       expect(predict).toContain(flag);
@@ -85,10 +85,7 @@ describe('bad usage', () => {
     [['--no-repeat-ngram-size', '1.5'], '--no-repeat-ngram-size is "1.5"; it must be a whole number, at least 0.'],
     [['--early-stopping', 'perhaps'], '--early-stopping is "perhaps"; it must be true, false or "never".'],
     [['--threads', '2', '--thread-count', '2'], '"threads" and "threadCount" are one option, given twice. Keep one.'],
-    [
-      ['--faiss-m', '64'],
-      '--faiss-m is 64, but retrieval-augmented generation (rag-token, rag-sequence) comes with a later release. Leave it at 128.',
-    ],
+    [['--n-gpu', '4'], '--n-gpu is 4, but training runs on the CPU; `threads` says on how many cores. Leave it at 1.'],
   ])('of values: %j', (flags, message) => {
     expectUsage(['predict', ...bart, ...flags], `predict: ${message}`);
   });
@@ -109,7 +106,7 @@ describe('bad usage', () => {
     expectUsage(
       ['predict', '--encoder-decoder-type', 'brat', '--encoder-decoder-name', 'a'],
       'model: there is no model type "brat". Did you mean bart? Known: bart, mbart, mbart50, marian, bert, roberta, ' +
-        'distilbert, camembert, electra.',
+        'distilbert, camembert, electra, rag-token, rag-sequence.',
     );
     expectUsage(
       ['predict', ...bart, '--model-config', 'none.json'],
