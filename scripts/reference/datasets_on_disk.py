@@ -1,7 +1,7 @@
 """Makes tests/fixtures/datasets: datasets that Python saved, the same rows as Arrow streams of many types, rows that are to
 be refused, and how Simple Transformers splits texts into passages.
 
-    python scripts/reference/make_datasets.py        (half a minute)
+    python scripts/reference/datasets_on_disk.py        (half a minute)
 """
 
 import json
