@@ -53,7 +53,8 @@ try {
     await buildIndex(file, source, { type, ...(m > 0 && { m }), threads: 1 });
     const built = (performance.now() - started) / 1000;
     const index = await openIndex(file, { threads: 1 });
-    let [best, ids] = [0, new Float64Array(0)];
+    let best = 0;
+    let ids: Float64Array = new Float64Array(0);
     const theirs: number[] = [];
     for (let round = 0; round < ROUNDS; round++) {
       const start = performance.now();
