@@ -1,5 +1,6 @@
 import type { Seq2SeqArgs } from './args/index.js';
 import { writeFilesWhole } from './checkpoints/index.js';
+import { fail } from './errors.js';
 import { decoderModel, encoderModel } from './export/index.js';
 import { generationOptions } from './generation-settings.js';
 import type { ModelParts } from './model-parts.js';
@@ -17,6 +18,12 @@ const TOKENIZER_CONFIG = 'tokenizer_config.json';
 export async function exportModel(directory: string, parts: ModelParts, args: Seq2SeqArgs): Promise<void> {
   const { architecture, weights } = parts;
   const isZero = (name: string) => weights.isZero(name);
+  if (architecture.retrieval) {
+    fail(
+      'export',
+      `a ${architecture.type} looks documents up, which ONNX files cannot. Export its generator, loaded as a bart, alone.`,
+    );
+  }
   const files = new Map<string, string | Uint8Array>([
     ['config.json', json(exportedConfig(parts))],
     ['generation_config.json', json(exportedGenerationConfig(parts, args))],

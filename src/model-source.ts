@@ -122,7 +122,7 @@ async function withKnowledge(
     if (given) fail('model', `${given} is of a rag-token or rag-sequence, not of a ${type}. Leave it out.`);
     return parts;
   }
-  const knowledge = await openKnowledge(options, surroundings);
+  const knowledge = await openKnowledge(options, { ...surroundings, needs: retrieval });
   try {
     const threads = surroundings.args.threads ?? physicalCores();
     return { ...parts, retriever: new Retriever({ knowledge, retrieval, weights, tokenizers, threads }) };

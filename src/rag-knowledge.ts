@@ -6,9 +6,11 @@ import { readJsonObject } from './checkpoints/index.js';
 import { physicalCores } from './engine/index.js';
 import { fail, nearest } from './errors.js';
 import { loadModel } from './model-loading.js';
+import type { Retrieval } from './models/index.js';
 import { Progress } from './progress.js';
 import {
   buildKnowledge,
+  checkKnowledge,
   DprTextEncoder,
   encoderNameOf,
   findDataset,
@@ -52,6 +54,8 @@ export interface KnowledgeSurroundings {
   /** The directory of a name. */
   readonly find: (name: string) => Promise<string>;
   readonly signal?: AbortSignal | undefined;
+  /** What the model needs, so that nothing is embedded that it could not use. */
+  readonly needs?: Pick<Retrieval, 'size' | 'documents'> | undefined;
 }
 
 /** What the options say, as far as it can be told from them alone. */
@@ -161,8 +165,13 @@ async function embedTexts(
   const encoder = DprTextEncoder.load(await find(name), settings.threads);
   try {
     requireSize(args, encoder);
+    const checkCount = (passages: number) => {
+      const found = { description: file ?? 'the built-in knowledge', dimension: encoder.size, count: passages };
+      if (surroundings.needs) checkKnowledge(found, surroundings.needs);
+    };
+    if (surroundings.needs) checkCount(surroundings.needs.documents);
     const texts = { file, passages: passageOptions(args), batchSize: args.ragEmbedBatchSize };
-    return await buildKnowledge({ ...texts, ...place, encoder, encoderName: name }, settings);
+    return await buildKnowledge({ ...texts, ...place, encoder, encoderName: name, checkCount }, settings);
   } finally {
     encoder.dispose();
   }

@@ -28,7 +28,9 @@ export function updateArgs(base: Seq2SeqArgs, changes: unknown = {}, area = 'arg
   const entries = Object.entries({ ...given, ...sweepValues(given.sweepConfig) });
   const set = Object.fromEntries(entries.map(([name, value]) => [name, value ?? undefined]));
   const args: Seq2SeqArgs = Object.freeze({ ...base, ...set });
-  if (args.numReturnSequences > args.numBeams && !args.doSample) {
+  // A rag-sequence has as many answers as beams from each document.
+  const isJudged = args.modelType !== 'rag-sequence' && !args.doSample;
+  if (args.numReturnSequences > args.numBeams && isJudged) {
     fail(
       area,
       `numReturnSequences is ${args.numReturnSequences}, but a search with ${args.numBeams} beam(s) ends with no more ` +

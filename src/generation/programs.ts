@@ -104,7 +104,10 @@ export class GenerationPrograms {
 
   /** The negative log-likelihoods `each` of answers over documents: see `ragAnswerScores`. */
   answerScores(retrieval: Retrieval): Program {
-    this.#answerScores ??= this.#compile('scores of answers', (m) => ({ each: ragAnswerScores(m, retrieval) }));
+    this.#answerScores ??= this.#compile('scores of answers', (m) => {
+      const isQuantized = this.#weights.quantized.has(this.architecture.head.weight);
+      return { each: ragAnswerScores(m, retrieval, { isQuantized }) };
+    });
     return this.#answerScores;
   }
 

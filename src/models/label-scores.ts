@@ -2,6 +2,7 @@ import {
   add,
   concat,
   gather,
+  gatherElements,
   linearLogSumExp,
   logSumExp,
   matmul,
@@ -62,5 +63,15 @@ export function labelScores(
       const total = matmul(hidden, row, { transposeB: true });
       return bias ? add(total, reshape(sum(bias, [0]), [1, 1])) : total;
     },
+  };
+}
+
+/** The same from logits [tokens, vocabulary] that are there. */
+export function scoresOf(logits: Value, labels: Value): LabelScores {
+  const rows = labels.shape[0]!;
+  return {
+    logPartition: logSumExp(logits),
+    labelLogit: gatherElements(logits, reshape(labels, [rows, 1])),
+    allLogits: () => sum(logits, [1], true),
   };
 }

@@ -18,7 +18,7 @@ import type { Retrieval, Seq2SeqArchitecture } from './architecture.js';
 import { packedAttention, packedDecoderAttention } from './attention.js';
 import type { Builder } from './builder.js';
 import { vocabularyLogits } from './head.js';
-import { type LabelScores, labelScores } from './label-scores.js';
+import { type LabelScores, labelScores, scoresOf } from './label-scores.js';
 import { causalBiases, packedInput, sourceInput, textInput } from './packing.js';
 
 /**
@@ -111,8 +111,13 @@ export function ragLoss(
  * The negative log-likelihoods [questions, 1] of several answers to one question, each over all its documents. Every answer
  * counts as a question of its own, but documents are encoded once: all answers lie behind one another as queries over them.
  * Sequences come document by document. Inputs: `documents.logProbs` [1, documents], and otherwise those of {@link ragLoss}.
+ * @param isQuantized whether the vocabulary's matrix is kept in few bits
  */
-export function ragAnswerScores(m: Builder, retrieval: Retrieval): Value {
+export function ragAnswerScores(
+  m: Builder,
+  retrieval: Retrieval,
+  { isQuantized }: { readonly isQuantized: boolean },
+): Value {
   const { generator, documents } = retrieval;
   const shape = generator.decoderAttention;
   const source = sourceInput();
@@ -138,7 +143,9 @@ export function ragAnswerScores(m: Builder, retrieval: Retrieval): Value {
     },
   });
   const logProbs = broadcast(input('documents.logProbs', 'float32', [1, documents]), ['questions', documents]);
-  const scores = labelScores(m, generator, hidden, input('labels', 'int32', ['targetTokens']));
+  const labels = input('labels', 'int32', ['targetTokens']);
   const logits = () => vocabularyLogits(m, generator, hidden);
+  // A matrix in few bits is multiplied by as a whole.
+  const scores = isQuantized ? scoresOf(logits(), labels) : labelScores(m, generator, hidden, labels);
   return marginal(retrieval, scores, logProbs, { rate: 0, vocabSize: generator.vocabSize, logits });
 }

@@ -31,6 +31,8 @@ export interface KnowledgeSource {
   readonly directory: string;
   /** Called when the knowledge is closed. */
   readonly release?: (() => Promise<void>) | undefined;
+  /** Hears how many passages there are, before any is embedded. */
+  readonly checkCount?: ((passages: number) => void) | undefined;
 }
 
 /** From texts to passages with vectors and their index; what is there of an earlier time is not made again. */
@@ -39,6 +41,7 @@ export async function buildKnowledge(source: KnowledgeSource, settings: IndexSet
   const { signal, silent } = settings;
   const passages = () => (file === undefined ? builtInPassages : readPassages(file, { ...source.passages, signal }));
   const [count, identity] = file === undefined ? builtIn() : await described(file, source, silent);
+  source.checkCount?.(count);
   await embedPassages({ passages, count, identity, encoder, encoderName, batchSize, directory, silent, signal });
   const index = path.join(directory, INDEX_FILE);
   const there = (await isIndexOf(index, settings)) ? index : undefined;

@@ -86,7 +86,10 @@ export class Retriever {
 }
 
 /** Before any long work: whether vectors of this knowledge can be compared to the model's, and are enough. */
-export function checkKnowledge(knowledge: Knowledge, { size, documents }: Retrieval): void {
+export function checkKnowledge(
+  knowledge: Pick<Knowledge, 'description' | 'dimension' | 'count'>,
+  { size, documents }: Pick<Retrieval, 'size' | 'documents'>,
+): void {
   const { description, dimension, count } = knowledge;
   if (dimension !== size) {
     fail(

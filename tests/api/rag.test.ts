@@ -262,6 +262,66 @@ describe('a model of parts', () => {
   });
 });
 
+describe.each(['token', 'sequence'] as const)('what other models do, a rag-%s does', (kind) => {
+  it('in 8 bits, saved and loaded', async () => {
+    const model = await load(kind);
+    const directory = join(folder, `quantized-${kind}`);
+    await model.saveQuantized(directory);
+    const quantized = await load(kind, { encoderDecoderName: directory });
+    const { texts, documents } = await quantized.predict(questions, { documents: true });
+    expect(texts.every((text) => typeof text === 'string')).toBe(true);
+    const whole = await model.predict(questions, { documents: true });
+    expect(documents[0]!.map(({ id }) => id)).toEqual(whole.documents[0]!.map(({ id }) => id));
+    for (const each of [model, quantized]) each.dispose();
+  });
+
+  it('with further special tokens, trained and saved', async () => {
+    const special = { additionalSpecialTokensEncoder: ['<q>'], additionalSpecialTokensDecoder: ['<a>'] };
+    const model = await load(kind, special);
+    const outputDir = join(folder, `special-${kind}`);
+    await model.trainModel([{ input_text: '<q> which planet is red', target_text: '<a> Mars' }], { outputDir });
+    const again = await load(kind, { encoderDecoderName: outputDir });
+    expect(await again.predict(['<q> which planet'])).toEqual(await model.predict(['<q> which planet']));
+    expect(again.encoderTokenizer.idOf('<q>')).toBeDefined();
+    for (const each of [model, again]) each.dispose();
+  });
+
+  it('evaluates while it trains, by metrics of its answers', async () => {
+    const outputDir = join(folder, `evaluated-${kind}`);
+    const args = { outputDir, evaluateDuringTraining: true, metrics: ['exactMatch'], maxSteps: 2 } as const;
+    const model = await load(kind, { args });
+    const evalData = rag(kind, 'eval.tsv');
+    const { progressScores } = await model.trainModel(rag(kind, 'train.tsv'), { evalData });
+    expect(progressScores.at(-1)).toMatchObject({ eval_loss: expect.any(Number), eval_nll: expect.any(Number) });
+    model.dispose();
+  });
+
+  it('goes on with a run that was stopped, to the bit', async () => {
+    const args = { numTrainEpochs: 4, trainBatchSize: 4, manualSeed: 3 };
+    const whole = await load(kind, { args: { ...args, outputDir: join(folder, `run-${kind}`) } });
+    await whole.trainModel(rag(kind, 'train.tsv'));
+    const outputDir = join(folder, `stopped-${kind}`);
+    const stop = new AbortController();
+    const first = await load(kind, { args: { ...args, outputDir } });
+    const onStep = ({ step }: { step: number }) => step === 3 && stop.abort(new Error('stopped'));
+    await expect(first.trainModel(rag(kind, 'train.tsv'), { onStep, signal: stop.signal })).rejects.toThrow('stopped');
+    const second = await load(kind, { args: { ...args, outputDir } });
+    await second.trainModel(rag(kind, 'train.tsv'), { resumeFromCheckpoint: true });
+    const weights = (place: string) => readFileSync(join(folder, place, 'model.safetensors'));
+    expect(weights(`stopped-${kind}`).equals(weights(`run-${kind}`))).toBe(true);
+    for (const each of [whole, first, second]) each.dispose();
+  });
+});
+
+it('a rag-sequence has more answers than beams, of several documents', async () => {
+  const model = await load('sequence', { args: { numBeams: 2, numReturnSequences: 4 } });
+  const [answers] = await model.predict(['what is the capital of italy'], { scores: true });
+  expect(new Set(answers!.map(({ ids }) => ids.join())).size).toBe(4);
+  const scores = answers!.map(({ score }) => score!);
+  expect(scores).toEqual(scores.toSorted((a, b) => b - a));
+  model.dispose();
+});
+
 describe('bad input', () => {
   const copy = (name: string) => copyTree(rag('knowledge_dataset'), join(folder, name));
 
@@ -281,6 +341,11 @@ describe('bad input', () => {
     expect(await message(load('token', { ...tsv, args: { faissD: 768 } }))).toContain('makes vectors of 16 numbers');
     expect(await message(load('token', { ...tsv, indexPath: 'x' }))).toContain('is a file of texts');
     expect(await message(load('token', { ...tsv, dprCtxEncoderModelName: rag('token') }))).toContain('is a DPR');
+    const other = fileURLToPath(new URL('../fixtures/encoder-decoder/distilbert/encoder', import.meta.url));
+    expect(await message(load('token', { ...tsv, dprCtxEncoderModelName: other }))).toContain('holds a distilbert');
+    const few = { ...tsv, args: { outputDir: join(folder, 'few'), config: { n_docs: 30 }, splitTextN: 12 } };
+    expect(await message(load('token', few))).toContain('has 24 passages, but n_docs is 30');
+    expect(existsSync(join(folder, 'few'))).toBe(false);
     expect(await message(load('token', { args: { config: { n_docs: 30 } } }))).toContain(
       'has 24 passages, but n_docs is 30',
     );
@@ -321,6 +386,9 @@ describe('bad input', () => {
     const model = await load('sequence');
     const stream = model.predict(questions, { stream: 'text' });
     expect(await message(stream.next())).toContain('chooses between whole answers');
+    expect(await message(model.exportOnnx(join(folder, 'onnx')))).toContain(
+      'looks documents up, which ONNX files cannot',
+    );
     model.dispose();
     const bart = fileURLToPath(new URL('../fixtures/bart/base', import.meta.url));
     const plain = await Seq2SeqModel.load({
