@@ -5,8 +5,8 @@ import type { Metric } from './format.js';
 
 /** Scores that one product makes, at most: some rows of queries times some rows of vectors. */
 const MOST_SCORES = 1 << 24;
-const MOST_QUERIES = 256;
-const MOST_ROWS = 1 << 16;
+const MOST_QUERIES = 1024;
+const MOST_ROWS = 1 << 13;
 
 /** Vectors, some rows at a time: views, or read from a file. */
 export interface VectorBlocks {
