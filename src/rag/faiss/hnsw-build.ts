@@ -1,5 +1,6 @@
 import { Random } from '../../data/index.js';
 import { connect } from './connect.js';
+import { Descent } from './descent.js';
 import { DistanceHeap } from './distance-heap.js';
 import type { Graph } from './format.js';
 import { Visited } from './hnsw-search.js';
@@ -66,6 +67,7 @@ class GraphBuilder {
   readonly #levels: Int32Array;
   readonly #offsets: Float64Array;
   readonly #neighbors: Int32Array;
+  readonly #descent: Descent;
   readonly #visited: Visited;
   readonly #fresh: Int32Array;
   readonly #found: Float32Array;
@@ -88,6 +90,8 @@ class GraphBuilder {
       this.#offsets[node + 1] = this.#offsets[node]! + neighborsPerLevel[this.#levels[node]!]!;
     }
     this.#neighbors = new Int32Array(this.#offsets[count]!).fill(-1);
+    const links = { offsets: this.#offsets, neighbors: this.#neighbors, neighborsPerLevel };
+    this.#descent = new Descent(links, distances);
     this.#visited = new Visited(count);
     this.#fresh = new Int32Array(2 * m + 1);
     this.#found = new Float32Array(2 * m + 1);
@@ -124,7 +128,7 @@ class GraphBuilder {
     let nearest = this.#entryPoint;
     let distance = this.#distances.to(nearest);
     for (let level = this.#maxLevel; level > own; level--) {
-      [nearest, distance] = this.#descend(nearest, distance, level);
+      [nearest, distance] = this.#descent.nearest(nearest, distance, level);
     }
     for (let level = Math.min(own, this.#maxLevel); level >= 0; level--) {
       this.#collect(nearest, distance, level);
@@ -227,23 +231,6 @@ class GraphBuilder {
     const chosen = this.#diverse(ids, distances, end - start);
     neighbors.fill(-1, start, end);
     neighbors.set(chosen, start);
-  }
-
-  #descend(node: number, distance: number, level: number): [node: number, distance: number] {
-    for (;;) {
-      const start = this.#offsets[node]! + this.#neighborsPerLevel[level]!;
-      const end = start + this.#linksAt(level);
-      let count = 0;
-      for (let at = start; at < end && this.#neighbors[at]! >= 0; at++) this.#fresh[count++] = this.#neighbors[at]!;
-      this.#distances.toAll(this.#fresh, count, this.#found);
-      const before = node;
-      for (let i = 0; i < count; i++) {
-        if (this.#found[i]! >= distance) continue;
-        distance = this.#found[i]!;
-        node = this.#fresh[i]!;
-      }
-      if (node === before) return [node, distance];
-    }
   }
 }
 

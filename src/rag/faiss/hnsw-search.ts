@@ -1,3 +1,4 @@
+import { Descent, mostLinks } from './descent.js';
 import type { Graph } from './format.js';
 import type { Distances } from './vector-store.js';
 
@@ -80,15 +81,17 @@ export class Visited {
 export class GraphSearch {
   readonly #graph: Graph;
   readonly #distances: Distances;
+  readonly #descent: Descent;
   readonly #visited: Visited;
   readonly #fresh: Int32Array;
   readonly #found: Float32Array;
   #candidates = new Candidates(0);
 
   constructor(graph: Graph, distances: Distances) {
-    const most = Math.max(1, ...graph.neighborsPerLevel.map((links, level, all) => links - (all[level - 1] ?? 0)));
+    const most = mostLinks(graph);
     this.#graph = graph;
     this.#distances = distances;
+    this.#descent = new Descent(graph, distances);
     this.#visited = new Visited(graph.levels.length);
     this.#fresh = new Int32Array(most);
     this.#found = new Float32Array(most);
@@ -102,7 +105,7 @@ export class GraphSearch {
     let nearest = graph.entryPoint;
     let distance = distances.to(nearest);
     for (let level = graph.maxLevel; level >= 1; level--) {
-      [nearest, distance] = this.#descend(nearest, distance, level);
+      [nearest, distance] = this.#descent.nearest(nearest, distance, level);
     }
     const ef = Math.max(efSearch, k);
     if (this.#candidates.ids.length !== ef + 1) this.#candidates = new Candidates(ef);
@@ -143,24 +146,5 @@ export class GraphSearch {
       if (this.#visited.mark(neighbor)) this.#fresh[fresh++] = neighbor;
     }
     return fresh;
-  }
-
-  /** Goes to a nearer neighbour as long as there is one. */
-  #descend(node: number, distance: number, level: number): [node: number, distance: number] {
-    const { offsets, neighbors, neighborsPerLevel } = this.#graph;
-    for (;;) {
-      const start = offsets[node]! + neighborsPerLevel[level]!;
-      const end = offsets[node]! + neighborsPerLevel[level + 1]!;
-      let count = 0;
-      for (let at = start; at < end && neighbors[at]! >= 0; at++) this.#fresh[count++] = neighbors[at]!;
-      this.#distances.toAll(this.#fresh, count, this.#found);
-      const before = node;
-      for (let i = 0; i < count; i++) {
-        if (this.#found[i]! >= distance) continue;
-        distance = this.#found[i]!;
-        node = this.#fresh[i]!;
-      }
-      if (node === before) return [node, distance];
-    }
   }
 }
