@@ -45,3 +45,15 @@ it('tells whether a vocabulary lies beside all weights', async () => {
   expect(hasVocabulary(await lookUp([...halves, 'encoder/vocab.txt']))).toBe(false);
   expect(hasVocabulary(await lookUp([...halves, 'encoder/vocab.txt', 'decoder/vocab.txt']))).toBe(true);
 });
+
+it('takes the tokenizers of a RAG from their folders, of which none may lack its vocabulary', async () => {
+  const top = ['config.json', 'model.safetensors'];
+  const tokenizers = ['question_encoder_tokenizer', 'generator_tokenizer'];
+  const settings = tokenizers.map((folder) => `${folder}/tokenizer_config.json`);
+  const [words, pieces] = [`${tokenizers[0]}/vocab.txt`, `${tokenizers[1]}/vocab.json`];
+  const whole = await lookUp([...top, ...settings, words, pieces, 'generator_tokenizer/README.md']);
+  expect([...whole.companions].sort()).toEqual(['config.json', ...settings, words, pieces].sort());
+  expect(whole.weights).toEqual(['model.safetensors']);
+  expect(hasVocabulary(whole)).toBe(true);
+  expect(hasVocabulary(await lookUp([...top, ...settings, words]))).toBe(false);
+});
