@@ -24,8 +24,7 @@ import type { Passage } from './passage.js';
 export class DprTextEncoder {
   /** Numbers of a vector. */
   readonly size: number;
-  /** What tells its vectors from those of another encoder. */
-  readonly fingerprint: string;
+  readonly #weights: ModelWeights;
   readonly #tokenizer: Tokenizer;
   readonly #maxLength: number;
   readonly #program: Program;
@@ -33,7 +32,7 @@ export class DprTextEncoder {
 
   private constructor(encoder: DprEncoder, weights: ModelWeights, tokenizer: Tokenizer, threads: number) {
     this.size = encoder.size;
-    this.fingerprint = fingerprintOf(weights, tokenizer);
+    this.#weights = weights;
     this.#tokenizer = tokenizer;
     this.#maxLength = Math.min(encoder.maxLength, tokenizer.modelMaxLength ?? Number.POSITIVE_INFINITY);
     const m = Builder.create({ parameters: encoder.parameters, training: false });
@@ -85,15 +84,16 @@ export class DprTextEncoder {
     return vectors;
   }
 
+  /** What tells its vectors from those of another encoder: a hash of its weights and its tokenizer. */
+  fingerprint(): string {
+    const hash = createHash('sha256');
+    for (const name of this.#weights.specs.keys()) hash.update(name).update(this.#weights.array(name));
+    for (const [name, content] of this.#tokenizer.files()) hash.update(name).update(content);
+    return hash.digest('hex');
+  }
+
   dispose(): void {
     this.#program.dispose();
     disposeAll(this.#constants);
   }
-}
-
-function fingerprintOf(weights: ModelWeights, tokenizer: Tokenizer): string {
-  const hash = createHash('sha256');
-  for (const name of weights.specs.keys()) hash.update(name).update(Buffer.from(weights.array(name)));
-  for (const [name, content] of tokenizer.files()) hash.update(name).update(content);
-  return hash.digest('hex');
 }

@@ -40,7 +40,7 @@ export interface EmbeddingRun {
  */
 export async function embedPassages(run: EmbeddingRun): Promise<void> {
   const { directory, encoder, count } = run;
-  const identity = { passages: run.identity, encoder: encoder.fingerprint, dimension: encoder.size, count };
+  const identity = { passages: run.identity, encoder: encoder.fingerprint(), dimension: encoder.size, count };
   if (isSame(directory, identity)) return;
   const partial = `${directory}.partial`;
   const parts = await openPartial(partial, identity, run.encoderName);

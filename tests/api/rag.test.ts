@@ -45,6 +45,16 @@ function columns(directory: string) {
   return rows.map((row) => ({ title: row.title, text: row.text, embedding: [...row.embeddings] as number[] }));
 }
 
+/** Changes the sign of the small numbers in a safetensors file of float32, as those of most weights are. */
+function negateSmall(file: string): void {
+  const bytes = readFileSync(file);
+  for (let at = 8 + Number(bytes.readBigUInt64LE(0)); at < bytes.length; at += 4) {
+    const value = bytes.readFloatLE(at);
+    if (Math.abs(value) < 0.5) bytes.writeFloatLE(-value, at);
+  }
+  writeFileSync(file, bytes);
+}
+
 describe.each(['token', 'sequence'] as const)('a rag-%s', (kind) => {
   const expected = expectedOf(kind);
 
@@ -128,6 +138,24 @@ describe('knowledge', () => {
       expect(await model.predict(questions)).toEqual(expectedOf('token').generation.greedy.texts.flat());
       model.dispose();
     }
+  });
+
+  it('is embedded anew by another encoder, and only then', async () => {
+    const outputDir = join(folder, 'other-encoder');
+    const other = copyTree(rag('context_encoder'), join(folder, 'negated'));
+    negateSmall(join(other, 'model.safetensors'));
+    const embedded = async (dprCtxEncoderModelName: string) => {
+      const model = await load('token', { ...tsv, dprCtxEncoderModelName, args: { outputDir } });
+      model.dispose();
+      const directory = join(outputDir, 'knowledge_dataset');
+      // The state of a dataset has a random mark, which stays as long as the dataset does.
+      return { mark: readFileSync(join(directory, 'state.json'), 'utf8'), rows: columns(directory) };
+    };
+    const first = await embedded(rag('context_encoder'));
+    expect(await embedded(rag('context_encoder'))).toEqual(first);
+    const second = await embedded(other);
+    expect(second.rows[0]!.embedding).not.toEqual(first.rows[0]!.embedding);
+    expect(await embedded(other)).toEqual(second);
   });
 
   it.each(['IndexFlatIP', 'IndexFlatL2', 'IndexHNSWFlat'] as const)('is indexed as an %s', async (faissIndexType) => {
